@@ -1,0 +1,1 @@
+"""Serving MCP: protocol, framework, sandbox and gateway. Knows no page and no table."""

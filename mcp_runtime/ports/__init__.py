@@ -1,0 +1,1 @@
+"""What the runtime asks of the outside, as Protocols and plain values."""

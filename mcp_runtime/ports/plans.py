@@ -1,0 +1,58 @@
+"""The plan: the compiled form of an endpoint's published version, as gateways load it (ARCHITECTURE 6.6)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+
+from mcp_runtime.ports.workers import Worker
+
+
+class Member(msgspec.Struct, frozen=True):
+    """One server in the endpoint. `worker` is set for kind `python`."""
+
+    server_id: str
+    kind: str
+    worker: Worker | None = None
+    strict_input: bool = False
+
+
+class Component(msgspec.Struct, frozen=True):
+    """A tool, resource, template or prompt as clients see it, and where it really lives."""
+
+    definition: dict[str, object]
+    """Its 2026-07-28 definition; `name`, `uri` or `uriTemplate` inside it is the public one."""
+    member: int
+    """Index into `PlanDocument.members`."""
+    upstream_name: str
+    """Its name, URI or URI template at the member."""
+
+
+class PlanDocument(msgspec.Struct, frozen=True):
+    """Everything a gateway needs to serve one published version. Immutable; stored as JSON."""
+
+    tenant_id: str
+    tenant: str
+    endpoint_id: str
+    endpoint: str
+    version: int
+    server_name: str
+    server_version: str
+    instructions: str | None
+    members: tuple[Member, ...]
+    tools: tuple[Component, ...] = ()
+    resources: tuple[Component, ...] = ()
+    resource_templates: tuple[Component, ...] = ()
+    prompts: tuple[Component, ...] = ()
+
+
+class Catalogue(Protocol):
+    """Where gateways find plans. Asked on a miss only, never on the path of a warm call."""
+
+    async def plan(self, tenant: str, endpoint: str) -> PlanDocument | None:
+        """The published version behind `/t/<tenant>/<endpoint>/`; None when there is none."""
+
+    def changes(self) -> AsyncIterator[tuple[str, str]]:
+        """Yields `(tenant, endpoint)` slugs whose plan changed; `("*", "*")` when anything may have."""

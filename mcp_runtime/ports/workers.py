@@ -1,0 +1,70 @@
+"""What a sandbox worker is: the plain values that the plan, the gateway and the runner share."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class WorkerLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds of one worker (SANDBOX 0.1). Units are in the names."""
+
+    memory_mb: int = 256
+    cpu_cores: float = 0.5
+    processes: int = 128
+    open_files: int = 256
+    tmp_mb: int = 64
+    tmp_inodes: int = 16_384
+    file_mb: int = 32
+    call_seconds: float = 30.0
+    load_seconds: float = 10.0
+    idle_seconds: float = 60.0
+    calls_in_flight: int = 32
+    calls_queued: int = 128
+
+
+class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One revision of one server, as the runner needs it to start a worker. Holds no secret.
+
+    `code` and `dependencies` are digests in the content-addressed store
+    (`<store>/code/<digest>`, `<store>/dependencies/<digest>`).
+    """
+
+    tenant_id: str
+    server_id: str
+    revision_id: str
+    code: str
+    entrypoint: str
+    """`server.py` or `server.py:name`, relative to the code folder."""
+    dependencies: str | None = None
+    hosts: tuple[str, ...] = ()
+    """Hosts that the worker may reach through the egress proxy; none by default."""
+    limits: WorkerLimits = WorkerLimits()
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """What a worker is told about the one who calls. It is told, and never believed."""
+
+    request_id: str
+    subject: str
+    client_id: str
+    scopes: tuple[str, ...] = ()
+    protocol_version: str = ""
+    client_capabilities: dict[str, object] = {}
+    progress: bool = False
+    """Whether the client asked for progress notifications."""
+    log_level: str | None = None
+    """The lowest level the client wants; None sends it no log messages."""
+
+
+class Manifest(msgspec.Struct):
+    """What a server offers, as the worker describes it after loading. Definitions are in 2026-07-28 form."""
+
+    name: str
+    version: str = ""
+    instructions: str | None = None
+    strict_input: bool = False
+    """Refuse arguments by JSON Schema before the worker sees them (FASTMCP S-03)."""
+    tools: list[dict[str, object]] = []
+    resources: list[dict[str, object]] = []
+    resource_templates: list[dict[str, object]] = []
+    prompts: list[dict[str, object]] = []
