@@ -1,0 +1,1 @@
+"""The control plane: everything people and operators touch."""

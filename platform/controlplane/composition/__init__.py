@@ -1,0 +1,1 @@
+"""Endpoints: published versions and the plan compiler."""

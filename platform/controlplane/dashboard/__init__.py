@@ -1,0 +1,1 @@
+"""Pages: no queries of their own, they call services."""

@@ -1,0 +1,1 @@
+"""Servers and their revisions: deploys, builds, logs, activation and rollback."""

@@ -1,0 +1,52 @@
+"""What is built from Redis' URL and the public address, the same way in each environment."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from controlplane import env
+from controlplane.settings.databases import REDIS_SCHEMES
+
+
+def redis_url(*, default: str | None) -> str:
+    remedy = "Give redis://host:6379/0, or unix:///path/to/redis.sock."
+    return env.url("REDIS_URL", REDIS_SCHEMES, default=default, remedy=remedy, reader=env.secret)
+
+
+def channel_layers(redis: str) -> dict[str, dict[str, Any]]:
+    """Fan-out over Redis pub/sub: at most once, so it only wakes readers who then look in Postgres."""
+    return {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [redis], "prefix": "stoa:channels"},
+        }
+    }
+
+
+def caches(redis: str) -> dict[str, dict[str, Any]]:
+    return {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": redis,
+            "KEY_PREFIX": "stoa:cache",
+        }
+    }
+
+
+def public_url(*, default: str | None) -> str:
+    """The address people and MCP clients use, without a slash at the end."""
+    remedy = "Give the address people use, such as https://mcp.example.com."
+    return env.url("STOA_PUBLIC_URL", ("https", "http"), default=default, remedy=remedy).rstrip("/")
+
+
+def allowed_hosts(public: str) -> list[str]:
+    return env.words("STOA_ALLOWED_HOSTS", default=[urlsplit(public).hostname or ""])
+
+
+def key_encryption_keys(*, default: str | None) -> tuple[bytes, ...]:
+    """The key that wraps tenants' data keys, then the one before it while a rotation is under way."""
+    remedy = "It wraps every tenant's data key; losing it loses their secrets."
+    current = env.key("STOA_KEY_ENCRYPTION_KEY", default=default, remedy=remedy)
+    previous = env.key("STOA_KEY_ENCRYPTION_KEY_PREVIOUS", default="")
+    return tuple(key for key in (current, previous) if key)

@@ -1,0 +1,1 @@
+"""Sealed credentials: written, listed by fingerprint, opened only for the sandbox."""
