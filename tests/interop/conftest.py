@@ -1,0 +1,54 @@
+"""The deployed weather server of the running platform, and the TypeScript clients."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import RunningPlatform
+
+ROOT = Path(__file__).parents[2]
+TypeScript = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def stoa(platform: RunningPlatform, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run the `stoa` command against the platform as a user would."""
+    environment = {**os.environ, "STOA_URL": platform.dashboard_url, "STOA_API_KEY": platform.api_key}
+    command = [str(Path(sys.executable).parent / "stoa"), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert not check or done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture(scope="session")
+def weather_url(running_platform: RunningPlatform) -> str:
+    stoa(running_platform, "deploy", "examples/weather.py", "--tenant", "demo")
+    return running_platform.endpoint_url.replace("/demo/demo/", "/demo/weather/")
+
+
+@pytest.fixture(scope="session")
+def typescript(tmp_path_factory: pytest.TempPathFactory) -> TypeScript:
+    """`typescript(sdk, url, key, tool, json)` runs the client; the SDKs are installed from the lock file."""
+    folder = tmp_path_factory.mktemp("typescript")
+    for name in ("package.json", "package-lock.json", "client.mjs"):
+        shutil.copy(Path(__file__).parent / "typescript" / name, folder / name)
+    tools = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
+    subprocess.run(
+        [tools / "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+        cwd=folder, env=environment, check=True, capture_output=True, timeout=300,
+    )  # fmt: skip
+
+    def run(sdk: str, url: str, key: str, tool: str, arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [tools / "node", "client.mjs", sdk, url, tool, arguments],
+            cwd=folder, env={**environment, "STOA_API_KEY": key}, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+
+    return run
