@@ -9,11 +9,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from tenants.identifiers import new_id
-
-
-def new_user_id() -> str:
-    return new_id("usr")
+from tenants.fields import IdField
 
 
 class UserManager(BaseUserManager["User"]):
@@ -31,7 +27,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    id = models.CharField(primary_key=True, max_length=30, default=new_user_id, editable=False)
+    id = IdField("usr")
     email = models.EmailField(max_length=254)
     name = models.CharField(max_length=150, blank=True)
     is_active = models.BooleanField(default=True)
@@ -45,7 +41,9 @@ class User(AbstractBaseUser):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                Lower("email"), name="accounts_user_email_unique", violation_error_message="This address has an account."
+                Lower("email"),
+                name="accounts_user_email_unique",
+                violation_error_message="This address has an account.",
             ),
         ]
 
