@@ -1,1 +1,1 @@
-"""Endpoints: published versions and the plan compiler."""
+"""Endpoints: what clients connect to. Mounts, published versions, the plan compiler and the gateways' catalogue."""

@@ -1,0 +1,94 @@
+"""Endpoints, what is mounted in them, and their published versions."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from controlplane.registry.fields import DocumentField
+from controlplane.registry.models import MAX_SLUG, Revision, Server
+from tenants.fields import IdField
+from tenants.identifiers import ID_LENGTH
+from tenants.models import TenantModel
+
+
+class Endpoint(TenantModel):
+    """What clients connect to: `/t/<tenant>/<slug>/mcp`."""
+
+    id = IdField("ep")
+    slug = models.CharField(max_length=MAX_SLUG)
+    published = models.ForeignKey(
+        "EndpointVersion",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        editable=False,
+    )
+    """The version that gateways serve; none until the first server behind it is built."""
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.CharField(max_length=ID_LENGTH, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "slug"], name="composition_endpoint_slug_once"
+            ),
+        ]
+        ordering: ClassVar = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Mount(TenantModel):
+    """A server's membership in an endpoint: live, or frozen at one revision."""
+
+    id = IdField("mnt")
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.CASCADE, related_name="mounts"
+    )
+    server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="+")
+    pinned_revision = models.ForeignKey(
+        Revision, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    """None follows the server's current revision (a mount); a revision freezes the membership (an import)."""
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["endpoint", "server"], name="composition_mount_once"
+            ),
+        ]
+        ordering: ClassVar = ["position", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.server_id} in {self.endpoint_id}"
+
+
+class EndpointVersion(TenantModel):
+    """One compiled plan. Immutable: publishing again makes another."""
+
+    id = IdField("epv")
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.CASCADE, related_name="versions"
+    )
+    number = models.PositiveIntegerField()
+    document = DocumentField()
+    """`mcp_runtime.ports.plans.PlanDocument` as JSON."""
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.CharField(max_length=ID_LENGTH, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["endpoint", "number"], name="composition_version_number_once"
+            ),
+        ]
+        ordering: ClassVar = ["-number"]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} version {self.number}"
