@@ -1,1 +1,1 @@
-"""Pages: no queries of their own, they call services."""
+"""Pages for people. Holds no queries of its own: it calls services."""

@@ -1,0 +1,25 @@
+"""The Celery application. Loaded with Django's apps, so that every process publishes to the same broker.
+
+celery -A controlplane.celery worker
+celery -A controlplane.celery beat
+"""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from django.apps import AppConfig
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+
+app = Celery("stoa")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+class CeleryConfig(AppConfig):
+    """Listed in INSTALLED_APPS: importing it makes `app` the one that `shared_task` binds to."""
+
+    name = "controlplane"
+    label = "celery_application"
