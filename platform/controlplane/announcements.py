@@ -1,0 +1,78 @@
+"""Short messages between processes over Redis: a key was revoked, a plan changed.
+
+They make caches forget early and are never the truth: whoever misses one asks Postgres again within seconds
+(ARCHITECTURE 6.4). So a publisher never fails because of Redis, and a listener is told when it may have missed some.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator
+from functools import cache, partial
+from typing import Final
+
+import redis
+import redis.asyncio
+from django.conf import settings
+from django.db import transaction
+
+KEYS: Final = "stoa:keys"
+"""Carries the identifier of an API key that no longer means what it did."""
+PLANS: Final = "stoa:plans"
+"""Carries `<tenant slug>/<endpoint slug>` whose plan changed."""
+
+QUIET_SECONDS = 5.0
+"""After this long without a message the listener asks Redis for a sign of life, and gives up after three of these."""
+LONGEST_PAUSE = 5.0
+
+log = logging.getLogger(__name__)
+
+
+def announce_on_commit(channel: str, message: str) -> None:
+    """Publish once the running transaction has committed; never if it rolls back."""
+    transaction.on_commit(partial(announce, channel, message))
+
+
+def announce(channel: str, message: str) -> None:
+    try:
+        _publisher(settings.REDIS_URL).publish(channel, message)
+    except redis.RedisError as error:
+        log.warning("Not announced on %s: %s. Listeners notice on their own within seconds.", channel, error)
+
+
+async def listen(channel: str) -> AsyncIterator[str | None]:
+    """Messages as they come, for ever. None means that some may have been missed: first, and after each reconnect."""
+    pause = 0.1
+    while True:
+        client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
+            settings.REDIS_URL, decode_responses=True, socket_connect_timeout=QUIET_SECONDS
+        )
+        try:
+            async with client, client.pubsub() as subscription:
+                await subscription.subscribe(channel)
+                quiet = 0
+                while quiet < 3:
+                    message = await subscription.get_message(timeout=QUIET_SECONDS)
+                    if message is None:
+                        quiet += 1
+                        await subscription.ping()
+                        continue
+                    quiet = 0
+                    if message["type"] == "subscribe":
+                        pause = 0.1
+                        yield None
+                    elif message["type"] == "message":
+                        yield str(message["data"])
+            log.warning("Redis went quiet on %s; connecting again.", channel)
+        except (redis.RedisError, OSError) as error:
+            log.warning("Lost Redis on %s: %s; connecting again in about %.1f s.", channel, error, pause)
+        await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # so that gateways do not all come back at once
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+@cache
+def _publisher(url: str) -> redis.Redis:
+    """One client for the process; its pool is safe across threads and notices a fork."""
+    return redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
