@@ -9,19 +9,19 @@ from django.db import models
 
 from tenants.context import require_tenant_id
 
-M = TypeVar("M", bound=models.Model, covariant=True)
+M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 
-class TenantManager(models.Manager[M]):
+class TenantManager(models.Manager[M_co]):
     """Raises NoTenantError outside `acting_for`; inside, every query is limited to that tenant."""
 
     tenant_column = "tenant_id"
 
-    def get_queryset(self) -> models.QuerySet[M]:
+    def get_queryset(self) -> models.QuerySet[M_co]:
         tenant_id = require_tenant_id(f"Rows of {self.model._meta.label}")
         return super().get_queryset().filter(**{self.tenant_column: tenant_id})
 
-    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[M]:
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[M_co]:
         """`bulk_create` calls no `save`, so the tenant is filled in here."""
         objs = list(objs)
         for obj in objs:
@@ -29,7 +29,7 @@ class TenantManager(models.Manager[M]):
         return super().bulk_create(objs, *args, **kwargs)
 
 
-class TenantsOwnManager(TenantManager[M]):
+class TenantsOwnManager(TenantManager[M_co]):
     """For the table of tenants itself, whose rows are the tenants."""
 
     tenant_column = "id"

@@ -54,8 +54,10 @@ def lookup_function(signature: str, *, returns: str, body: str) -> RunSQL:
     function = re.sub(r"\b[a-z_]+ (?=text\b)", "", signature)
     return RunSQL(
         sql=[
-            f"CREATE FUNCTION public.{signature} RETURNS {returns} LANGUAGE sql STABLE SECURITY DEFINER "
-            f"SET search_path = pg_catalog, pg_temp AS $lookup$ {body} $lookup$",
+            (
+                f"CREATE FUNCTION public.{signature} RETURNS {returns} LANGUAGE sql STABLE SECURITY DEFINER "
+                f"SET search_path = pg_catalog, pg_temp AS $lookup$ {body} $lookup$"
+            ),
             f"REVOKE ALL ON FUNCTION public.{function} FROM PUBLIC",
             f"GRANT EXECUTE ON FUNCTION public.{function} TO {APP_ROLE}",
         ],

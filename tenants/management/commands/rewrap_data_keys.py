@@ -1,0 +1,22 @@
+"""Second step of rotating the key-encryption key (`tenants.datakeys`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from tenants import datakeys
+from tenants.context import acting_for
+from tenants.lookups import all_tenant_ids
+
+
+class Command(BaseCommand):
+    help = "Wrap every tenant's data keys under the current key-encryption key. Can be repeated at any time."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        count = 0
+        for tenant_id in all_tenant_ids():
+            with acting_for(tenant_id):
+                count += datakeys.rewrap_data_keys()
+        self.stdout.write(f"{count} data keys wrapped anew.")
