@@ -1,0 +1,139 @@
+"""Tests get a real PostgreSQL and a real Redis, in a temporary folder that nothing survives.
+
+Loaded with `-p` so that it sets the environment before pytest-django imports the settings. The addresses are known
+before anything runs behind them, so the services start when the first test asks for the `services` fixture (every
+database test does), and a run of pure tests starts none. Under pytest-xdist the controller starts them and each worker
+gets a database of its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controlplane.local.home import Home
+from controlplane.local.postgres import Postgres, PostgresUrls
+from controlplane.local.processes import Ledger
+from controlplane.local.redis import Redis
+from controlplane.local.services import postgres, redis
+from controlplane.local.warden import watching
+
+FOLDER = "STOA_TEST_FOLDER"
+"""Set by the process that made the folder; a pytest-xdist worker inherits it and knows that it is not the maker."""
+
+_KEPT = ("STOA_BUILD_INDEX_URL", "STOA_SANDBOX_LAUNCHER")
+"""The only variables of the caller's own Stoa that tests may see: never its database."""
+
+
+class TestServices:
+    """The services of one test session, and the addresses they have or will have."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path, *, database: str) -> None:
+        self.home = Home(folder)
+        self.database = database
+        self.urls: PostgresUrls = Postgres(self.home).urls(database)
+        self.maintenance_url = Postgres(self.home).urls("postgres").owner
+        self.redis_url = Redis(self.home).url
+        self._running: contextlib.ExitStack | None = None
+
+    def start(self) -> None:
+        """Start both; a second call does nothing."""
+        if self._running:
+            return
+        with contextlib.ExitStack() as stack:
+            ledger = Ledger.new(self.home.run)
+            stack.enter_context(watching(ledger.path, remove=self.home.root))
+            stack.enter_context(postgres(self.home, ledger=ledger, log=self.home.root / "postgres.log", for_tests=True))
+            stack.enter_context(redis(self.home, ledger=ledger, log=self.home.root / "redis.log", for_tests=True))
+            self._running = stack.pop_all()
+
+    def stop(self) -> None:
+        if self._running:
+            self._running.close()
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "STOA_ENV": "test",
+            "STOA_HOME": str(self.home.root),
+            "STOA_STORE": str(self.home.store),
+            "STOA_RUNNER_SOCKET": str(self.home.runner_socket),
+            "STOA_PUBLIC_URL": "http://127.0.0.1:8000",
+            "STOA_SECRET_KEY": secrets.token_urlsafe(48),
+            "STOA_KEY_ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+            "DATABASE_URL": self.urls.app,
+            "DATABASE_OWNER_URL": self.urls.owner,
+            "REDIS_URL": self.redis_url,
+        }
+
+
+_SERVICES = pytest.StashKey[TestServices]()
+_FOLDER = pytest.StashKey[contextlib.ExitStack]()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """A wrapper runs before every plain implementation, among them pytest-django's, which imports the settings."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker:
+        services = TestServices(Path(os.environ[FOLDER]), database=f"stoa_{worker}")
+        os.environ |= {"DATABASE_URL": services.urls.app, "DATABASE_OWNER_URL": services.urls.owner}
+    else:
+        cleaning = contextlib.ExitStack()
+        folder = Path(cleaning.enter_context(tempfile.TemporaryDirectory(prefix="stoa-tests-")))
+        early_config.stash[_FOLDER] = cleaning
+        services = TestServices(folder, database="stoa")
+        services.home.create()
+        _forget_callers_installation()
+        os.environ |= {FOLDER: str(folder), **services.environment()}
+    early_config.stash[_SERVICES] = services
+    return (yield)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The xdist controller starts the services for its workers; it has no fixtures to do so later."""
+    if config.getoption("tx", None) and FOLDER in os.environ and "PYTEST_XDIST_WORKER" not in os.environ:
+        config.stash[_SERVICES].start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    services = config.stash.get(_SERVICES, None)
+    cleaning = config.stash.get(_FOLDER, None)
+    if services:
+        services.stop()
+    if cleaning:
+        cleaning.close()
+
+
+@pytest.fixture(scope="session")
+def services(pytestconfig: pytest.Config) -> TestServices:
+    """PostgreSQL and Redis, running."""
+    services = pytestconfig.stash[_SERVICES]
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        services.start()
+    return services
+
+
+@pytest.fixture(scope="session")
+def redis_url(services: TestServices) -> str:
+    """The address of a running Redis, for tests that need no database."""
+    return services.redis_url
+
+
+def _forget_callers_installation() -> None:
+    for name in list(os.environ):
+        ours = name.startswith("STOA_") or name.removesuffix("_FILE") in (
+            "DATABASE_URL",
+            "DATABASE_OWNER_URL",
+            "REDIS_URL",
+        )
+        if ours and name not in _KEPT:
+            del os.environ[name]

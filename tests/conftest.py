@@ -1,0 +1,77 @@
+"""The database of the tests: migrated by its owner, used as `stoa_app`, so that row-level security is in force."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.db import connections
+from django.test import TransactionTestCase
+from psycopg import sql
+from pytest_django import DjangoDbBlocker
+
+from controlplane.local.pytest_plugin import TestServices
+from controlplane.settings.databases import postgres
+
+KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
+"""What `migrate` fills; emptying it would leave the next test a database that no installation has."""
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    services: TestServices, django_test_environment: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Replaces pytest-django's: the settings already name the test database, under the role that may do least."""
+    with django_db_blocker.unblock():
+        _create_database(services)
+        with as_owner():
+            call_command("migrate", verbosity=0)
+
+    flush = TransactionTestCase._fixture_teardown
+    TransactionTestCase._fixture_teardown = lambda self: _empty_tables(services)
+    yield
+    TransactionTestCase._fixture_teardown = flush
+    with django_db_blocker.unblock():
+        connections.close_all()
+
+
+@contextlib.contextmanager
+def as_owner() -> Iterator[None]:
+    """Django's connection is the owner's inside the block, as it is under `manage.py migrate`."""
+    app = connections["default"]
+    owner = type(app)({**app.settings_dict, **postgres(os.environ["DATABASE_OWNER_URL"], pool_size=0)}, "default")
+    app.close()
+    connections["default"] = owner
+    try:
+        yield
+    finally:
+        owner.close()
+        connections["default"] = app
+
+
+def _create_database(services: TestServices) -> None:
+    """`stoa` is there; the further ones of pytest-xdist's workers are copies of it, roles' privileges included."""
+    name = services.database
+    if name == "stoa":
+        return
+    with psycopg.connect(services.maintenance_url, autocommit=True) as owner:
+        owner.execute(sql.SQL("CREATE DATABASE {} TEMPLATE stoa STRATEGY file_copy").format(sql.Identifier(name)))
+        owner.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO stoa_app").format(sql.Identifier(name)))
+
+
+def _empty_tables(services: TestServices) -> None:
+    """After a test that committed. Django would do it as `stoa_app`, which may not TRUNCATE."""
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+    with psycopg.connect(services.urls.owner) as owner:
+        rows = owner.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND NOT tablename = ANY(%s)",
+            [list(KEPT_TABLES)],
+        ).fetchall()
+        if rows:
+            tables = sql.SQL(", ").join(sql.Identifier(name) for (name,) in rows)
+            owner.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(tables))

@@ -1,0 +1,40 @@
+"""Wait for a fact, never for a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PAUSE = 0.01
+
+
+def wait_until(predicate: Callable[[], T], seconds: float = 10.0) -> T:
+    """Ask until the answer is true, and return it; fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (answer := predicate()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{_describe(predicate)} did not become true within {seconds:g} s.")
+        time.sleep(PAUSE)
+    return answer
+
+
+async def wait_until_async(predicate: Callable[[], T | Awaitable[T]], seconds: float = 10.0) -> T:
+    """The same without holding up the event loop. The predicate may be a coroutine function."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = predicate()
+        if isinstance(answer, Awaitable):
+            answer = await answer
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{_describe(predicate)} did not become true within {seconds:g} s.")
+        await asyncio.sleep(PAUSE)
+
+
+def _describe(predicate: Callable[[], object]) -> str:
+    return getattr(predicate, "__qualname__", repr(predicate))
