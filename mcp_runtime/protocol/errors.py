@@ -139,9 +139,7 @@ class MissingClientCapability(McpError):
 
     def __init__(self, required: Mapping[str, object]) -> None:
         names = ", ".join(sorted(required))
-        super().__init__(
-            f"This needs a client that declares: {names}.", data={"requiredCapabilities": dict(required)}
-        )
+        super().__init__(f"This needs a client that declares: {names}.", data={"requiredCapabilities": dict(required)})
         self.required = dict(required)
 
 
