@@ -1,1 +1,1 @@
-"""The append-only record of who did what. Imports no other app."""
+"""The append-only record of who did what: `from controlplane.audit.services import record`. Imports no other app."""
