@@ -1,0 +1,72 @@
+"""From a presented key to the principal behind it."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
+
+from controlplane.keys import tokens
+from controlplane.keys.models import ApiKey
+from tenants.context import acting_for
+from tenants.lookups import TenantSummary
+from tenants.principal import Principal
+
+ISSUER: Final = "stoa:keys"
+USED_EVERY = timedelta(minutes=1)
+"""How exact `last_used_at` is: a key in constant use writes its row this often, not at every request."""
+
+
+def principal_for(token: str, tenant_slug: str | None = None) -> Principal | None:
+    """The principal of a key; None if malformed, unknown, expired, revoked, or of another tenant than the one named.
+
+    Without a tenant's slug (the management API's own paths) the key itself says whose it is.
+    """
+    presented = tokens.parse(token)
+    if presented is None:
+        return None
+    tenant = _tenant_of(presented.lookup)
+    if tenant is None or not tenant.active or tenant_slug not in (None, tenant.slug):
+        return None
+
+    with acting_for(tenant.id):
+        key = ApiKey.objects.filter(lookup=presented.lookup).first()
+        if key is None or not hmac.compare_digest(bytes(key.digest), presented.digest):
+            return None
+        now = timezone.now()
+        if not key.is_valid(now):
+            return None
+        _note_use(key, now)
+    return _principal(key)
+
+
+def _tenant_of(lookup: str) -> TenantSummary | None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM public.keys_tenant(%s)", [lookup])
+        row = cursor.fetchone()
+    return TenantSummary(*row) if row else None
+
+
+def _note_use(key: ApiKey, now: datetime) -> None:
+    """Two gateways may see the same stale time: the condition is asked again in the row, so one of them writes."""
+    stale = now - USED_EVERY
+    if key.last_used_at is None or key.last_used_at < stale:
+        unseen = Q(last_used_at=None) | Q(last_used_at__lt=stale)
+        ApiKey.objects.filter(unseen, pk=key.pk).update(last_used_at=now)
+
+
+def _principal(key: ApiKey) -> Principal:
+    return Principal(
+        tenant=key.tenant_id,
+        issuer=ISSUER,
+        subject=key.id,
+        kind="api_key",
+        client_id=key.id,
+        scopes=frozenset(key.scopes),
+        roles=frozenset(),
+        audience=key.audience,
+    )

@@ -1,0 +1,21 @@
+"""The runtime's credentials port (`mcp_runtime.ports.credentials.Credentials`) over API keys."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from controlplane.announcements import KEYS, listen
+from controlplane.keys.authentication import principal_for
+from tenants.context import in_thread
+from tenants.principal import Principal
+
+
+class DatabaseCredentials:
+    """Asks Postgres about a key, in a thread; hears of revocations over Redis."""
+
+    async def authenticate(self, token: str, *, tenant: str) -> Principal | None:
+        return await in_thread(principal_for, token, tenant)
+
+    async def revocations(self) -> AsyncIterator[str]:
+        async for key_id in listen(KEYS):
+            yield "*" if key_id is None else key_id
