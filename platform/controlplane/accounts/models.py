@@ -14,8 +14,8 @@ from tenants.fields import IdField
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """Saves a user. Without a password none ever matches, until the user sets one."""
-        user = self.model(email=self.normalize_email(email), **fields)
+        """A saved user. Without a password none matches until the user sets one."""
+        user = self.model(email=email, **fields)
         user.set_password(password)
         user.full_clean()
         user.save(using=self._db)
@@ -23,12 +23,14 @@ class UserManager(BaseUserManager["User"]):
 
     def get_by_natural_key(self, username: str | None) -> User:
         """Signing in does not care about the case of an address."""
-        return self.get(email__iexact=username)
+        return self.get(email=(username or "").lower())
 
 
 class User(AbstractBaseUser):
+    """Addresses are kept in lower case, so that the same mailbox cannot have two accounts."""
+
     id = IdField("usr")
-    email = models.EmailField(max_length=254)
+    email = models.EmailField(unique=True, error_messages={"unique": "This address has an account."})
     name = models.CharField(max_length=150, blank=True)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -40,12 +42,16 @@ class User(AbstractBaseUser):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                Lower("email"),
-                name="accounts_user_email_unique",
-                violation_error_message="This address has an account.",
-            ),
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="accounts_user_email_lower"),
         ]
 
     def __str__(self) -> str:
         return self.email
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        self.email = self.email.strip().lower()
+        super().clean_fields(exclude=exclude)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.email = self.email.strip().lower()
+        super().save(*args, **kwargs)

@@ -21,17 +21,21 @@ class Migration(migrations.Migration):
                 ("password", models.CharField(max_length=128, verbose_name="password")),
                 ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
                 ("id", models.CharField(max_length=30, primary_key=True)),
-                ("email", models.EmailField(max_length=254)),
+                (
+                    "email",
+                    models.EmailField(
+                        error_messages={"unique": "This address has an account."}, max_length=254, unique=True
+                    ),
+                ),
                 ("name", models.CharField(blank=True, max_length=150)),
                 ("is_active", models.BooleanField(default=True)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(
-                        django.db.models.functions.text.Lower("email"),
-                        name="accounts_user_email_unique",
-                        violation_error_message="This address has an account.",
+                    models.CheckConstraint(
+                        condition=models.Q(("email", django.db.models.functions.text.Lower("email"))),
+                        name="accounts_user_email_lower",
                     )
                 ],
             },
