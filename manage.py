@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's commands, run as management processes: the schema's commands under the owner's role, all others as the app."""
+"""Django's commands. Those of the schema log in as the role that owns it, all others as the application."""
 
 from __future__ import annotations
 

@@ -8,11 +8,14 @@ stored wrapped by a key-encryption key (RFC 3394). This module is pure; `datakey
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from ulid import ULID
 
@@ -77,6 +80,12 @@ def unseal(sealed: bytes, *, key: DataKey, place: Place) -> bytes:
         return AESGCM(key.material).decrypt(sealed[17:_HEADER_BYTES], sealed[_HEADER_BYTES:], bytes(place))
     except InvalidTag:
         raise NotOpenedError(f"The value does not open as {bytes(place).decode()}: moved or altered.") from None
+
+
+def fingerprint(value: bytes, *, key: DataKey) -> str:
+    """64 bits of a keyed hash: without the key not even a short value can be found by trying."""
+    subkey = HKDF(hashes.SHA256(), length=32, salt=None, info=b"stoa fingerprint 1").derive(key.material)
+    return hmac.digest(subkey, value, "sha256")[:8].hex()
 
 
 def wrap(key: DataKey, key_encryption_key: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Identifiers: a prefix that says what a thing is, and a ULID that sorts by the time it was made (ARCHITECTURE 6.11)."""
+"""Identifiers: a prefix that says what a thing is, and a ULID that sorts by time (ARCHITECTURE 6.11)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from ulid import ULID
 
-Prefix = Literal["ten", "usr", "mem", "dek", "srv", "rev", "ep", "epv", "mnt", "key", "aud", "sec", "log", "mnt", "req"]
+Prefix = Literal["ten", "usr", "mem", "dek", "srv", "rev", "ep", "epv", "mnt", "key", "aud", "sec", "log", "req"]
 
 ID_LENGTH = 30
 """The longest identifier: a prefix of three letters, an underscore and 26 characters."""
@@ -28,5 +28,5 @@ def is_id(value: str, prefix: Prefix) -> bool:
 
 
 def is_slug(value: str) -> bool:
-    """Whether it can be the name of a tenant, server or endpoint in a URL. A slug never has the form of an identifier."""
+    """Whether it can name a tenant, server or endpoint in a URL. No slug has the form of an identifier."""
     return _SLUG.fullmatch(value) is not None

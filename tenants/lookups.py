@@ -37,21 +37,23 @@ class TenantOfUser:
 
 
 def tenant_by_slug(slug: str) -> TenantSummary | None:
-    rows = _call("tenants_by_slug", slug)
+    rows = _call("SELECT * FROM public.tenants_by_slug(%s)", slug)
     return TenantSummary(*rows[0]) if rows else None
 
 
 def tenants_of_user(user_id: str) -> list[TenantOfUser]:
     """By slug; empty for a user who belongs nowhere."""
-    return [TenantOfUser(TenantSummary(*row[:4]), cast("Role", row[4])) for row in _call("tenants_of_user", user_id)]
+    rows = _call("SELECT * FROM public.tenants_of_user(%s)", user_id)
+    return [TenantOfUser(TenantSummary(*row[:4]), cast("Role", row[4])) for row in rows]
 
 
 def all_tenant_ids() -> list[str]:
     """For platform work that visits every tenant in turn, each inside its own `acting_for`."""
-    return [row[0] for row in _call("tenants_all")]
+    return [row[0] for row in _call("SELECT * FROM public.tenants_all()")]
 
 
-def _call(function: str, *arguments: str) -> list[tuple[str, ...]]:
+def _call(sql: str, *arguments: str) -> list[tuple[str, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM public.{function}({', '.join(['%s'] * len(arguments))})", arguments)
-        return cursor.fetchall()
+        cursor.execute(sql, arguments)
+        rows: list[tuple[str, ...]] = cursor.fetchall()
+    return rows

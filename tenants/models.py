@@ -33,10 +33,10 @@ class Tenant(models.Model):
         return self.slug
 
 
-class TenantModel(models.Model):
-    """Base of every table with tenants' rows. Its migration also calls `rls.force_row_security`."""
+class TenantRow(models.Model):
+    """What every row of a tenant does, whichever way its `tenant_id` column is declared."""
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", editable=False)
+    tenant_id: str
 
     objects = TenantManager()
 
@@ -56,7 +56,16 @@ class TenantModel(models.Model):
             raise OtherTenantError(tenant_id, self.tenant_id)
 
 
-class Slug(models.Model):
+class TenantModel(TenantRow):
+    """Base of every table with tenants' rows. Its migration also calls `rls.force_row_security`."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class Slug(TenantRow):
     """The reservation of a tenant's slug. It outlives the tenant: old URLs must never lead to someone else.
 
     Hence no foreign key, and the application's role can neither change nor delete a reservation.
@@ -66,13 +75,8 @@ class Slug(models.Model):
     tenant_id = models.CharField(max_length=ID_LENGTH)
     reserved_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects = TenantManager()
-
     def __str__(self) -> str:
         return self.slug
-
-    def fill_in_tenant(self) -> None:
-        self.tenant_id = require_tenant_id("Slugs")
 
 
 class Membership(TenantModel):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
+import secrets
 from collections.abc import AsyncIterator
 from functools import cache, partial
 from typing import Final
@@ -68,7 +68,8 @@ async def listen(channel: str) -> AsyncIterator[str | None]:
             log.warning("Redis went quiet on %s; connecting again.", channel)
         except (redis.RedisError, OSError) as error:
             log.warning("Lost Redis on %s: %s; connecting again in about %.1f s.", channel, error, pause)
-        await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # so that gateways do not all come back at once
+        # Half to one and a half of it, so that gateways do not all come back at once.
+        await asyncio.sleep(pause * (0.5 + secrets.randbelow(1000) / 1000))
         pause = min(pause * 2, LONGEST_PAUSE)
 
 

@@ -50,5 +50,5 @@ class Migration(migrations.Migration):
 
     operations: ClassVar = [
         migrations.RunSQL(CHECK_ROLE, migrations.RunSQL.noop),
-        migrations.RunSQL(GRANTS, REVOKES),
+        migrations.RunSQL("; ".join(GRANTS), "; ".join(REVOKES)),
     ]

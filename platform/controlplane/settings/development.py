@@ -1,9 +1,10 @@
-"""Settings of `stoa up` and of work on the code. Nothing is required: what is missing works within the process or says so."""
+"""Settings of `stoa up` and of work on the code. Nothing is required: what needs a missing value says so when used."""
 
 from __future__ import annotations
 
 import secrets
 
+from controlplane import env
 from controlplane.settings import services
 from controlplane.settings.base import *
 from controlplane.settings.databases import NO_REDIS, NOWHERE, databases
@@ -17,7 +18,7 @@ SECRET_KEY = env.secret("STOA_SECRET_KEY", default=secrets.token_urlsafe(48))
 STOA_KEY_ENCRYPTION_KEYS = services.key_encryption_keys(default="")
 
 STOA_PUBLIC_URL = services.public_url(default="http://127.0.0.1:8000")
-ALLOWED_HOSTS = services.allowed_hosts(STOA_PUBLIC_URL) + ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = [*services.allowed_hosts(STOA_PUBLIC_URL), "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [STOA_PUBLIC_URL]
 
 INSTALLED_APPS = ["daphne", *INSTALLED_APPS]  # `runserver` speaks ASGI

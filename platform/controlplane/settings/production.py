@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controlplane import env
 from controlplane.settings import services
 from controlplane.settings.base import *
 from controlplane.settings.databases import databases
@@ -9,14 +10,14 @@ from controlplane.settings.databases import databases
 STOA_ENV = "production"
 DEBUG = False
 
-_SECRET = 'Make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+_HOW = 'Make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
 
 SECRET_KEY = env.secret(
-    "STOA_SECRET_KEY",
-    remedy=f"It signs sessions. {_SECRET} (For a first try on your own machine, set STOA_ENV=development.)",
+    "STOA_HOW_KEY",
+    remedy=f"It signs sessions. {_HOW} (For a first try on your own machine, set STOA_ENV=development.)",
 )
 if len(SECRET_KEY) < 32:
-    raise env.wrong("STOA_SECRET_KEY", "is shorter than 32 characters", _SECRET)
+    raise env.wrong("STOA_HOW_KEY", "is shorter than 32 characters", _HOW)
 STOA_KEY_ENCRYPTION_KEYS = services.key_encryption_keys(default=None)
 
 STOA_PUBLIC_URL = services.public_url(default=None)
