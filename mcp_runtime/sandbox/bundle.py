@@ -23,6 +23,8 @@ __all__ = ("MAX_ARCHIVE_BYTES", "Bundle", "BundleError", "unpack")
 
 MAX_ARCHIVE_BYTES = 50 * MIB
 """Of the archive itself."""
+LIMITS = TreeLimits()
+"""Of what it unpacks to."""
 _PROJECT_FILES = frozenset({"pyproject.toml", "requirements.txt", "fastmcp.json"})
 _KINDS = "Deploy a .py file, a .zip or a .tar.gz."
 
@@ -38,7 +40,7 @@ class Bundle:
     """The single top folder that was taken off."""
 
 
-def unpack(file: BinaryIO, filename: str, destination: Path, limits: TreeLimits = TreeLimits()) -> Bundle:
+def unpack(file: BinaryIO, filename: str, destination: Path, limits: TreeLimits = LIMITS) -> Bundle:
     """Unpack `file`, which was called `filename`, into `destination`, which must not exist yet.
 
     Files get mode 0444. When it fails, `destination` holds rubbish that the caller removes. Raises BundleError.

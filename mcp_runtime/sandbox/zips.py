@@ -74,7 +74,7 @@ def _records(file: BinaryIO, limits: TreeLimits) -> tuple[list[_Record], int]:
         )
     file.seek(start)
     data = file.read(size)
-    records = []
+    records: list[_Record] = []
     position = 0
     while position < size and len(records) < count:
         record, position = _central(data, position)
@@ -165,7 +165,7 @@ def _check_local(file: BinaryIO, record: _Record, position: int, following: int)
         or not (told == known or (streamed and set(told) <= {0, _ZIP64}))
     ):
         raise _broken("contradicts itself", record.name)
-    start = position + _LOCAL.size + name + extra
+    start: int = position + _LOCAL.size + name + extra
     rest = following - start - record.packed
     if rest not in ((12, 16, 20, 24) if streamed else (0,)):
         raise _broken("has overlapping files or bytes that belong to none", record.name)
