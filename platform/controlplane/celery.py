@@ -16,6 +16,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 app = Celery("stoa")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.conf.beat_schedule = {
+    "resume-builds": {"task": "registry.resume_builds", "schedule": 60.0, "options": {"expires": 50.0}},
+}
 
 
 class CeleryConfig(AppConfig):

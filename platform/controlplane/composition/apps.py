@@ -5,3 +5,6 @@ from django.apps import AppConfig
 
 class CompositionConfig(AppConfig):
     name = "controlplane.composition"
+
+    def ready(self) -> None:
+        from controlplane.composition import receivers  # noqa: F401  importing connects them

@@ -8,19 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from controlplane.registry.errors import BuildFailure
 from mcp_runtime.ports.plans import Component, Member, PlanDocument
 from mcp_runtime.ports.workers import Manifest, Worker
 
 
-class CompileError(Exception):
-    """The endpoint cannot be served as it is composed. `hint` says what to change."""
+class CompileError(BuildFailure):
+    """The endpoint cannot be served as it is composed. A build that would cause it fails."""
 
     code = "cannot_compile"
-
-    def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +60,23 @@ def compile_plan(
             for server in servers
         ),
         tools=_components("tool", "name", servers, lambda manifest: manifest.tools),
-        resources=_components(
-            "resource", "uri", servers, lambda manifest: manifest.resources
-        ),
+        resources=_components("resource", "uri", servers, lambda manifest: manifest.resources),
         resource_templates=_components(
             "resource template",
             "uriTemplate",
             servers,
             lambda manifest: manifest.resource_templates,
         ),
-        prompts=_components(
-            "prompt", "name", servers, lambda manifest: manifest.prompts
-        ),
+        prompts=_components("prompt", "name", servers, lambda manifest: manifest.prompts),
     )
 
 
-def _introduction(
-    endpoint: str, version: int, servers: Sequence[MountedServer]
-) -> tuple[str, str, str | None]:
+def _introduction(endpoint: str, version: int, servers: Sequence[MountedServer]) -> tuple[str, str, str | None]:
     """How the endpoint introduces itself: as its only server does, or under its own name."""
     if len(servers) == 1:
         manifest = servers[0].manifest
         return manifest.name, manifest.version or str(version), manifest.instructions
-    said = [
-        f"{server.slug}: {server.manifest.instructions}"
-        for server in servers
-        if server.manifest.instructions
-    ]
+    said = [f"{server.slug}: {server.manifest.instructions}" for server in servers if server.manifest.instructions]
     return endpoint, str(version), "\n\n".join(said) or None
 
 
@@ -111,7 +97,5 @@ def _components(
                     hint="Rename it in one of the two servers, or put them behind different endpoints.",
                 )
             owners[name] = server.slug
-            components.append(
-                Component(definition=definition, member=index, upstream_name=name)
-            )
+            components.append(Component(definition=definition, member=index, upstream_name=name))
     return tuple(components)

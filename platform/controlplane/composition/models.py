@@ -10,7 +10,6 @@ from django.utils import timezone
 from controlplane.registry.fields import DocumentField
 from controlplane.registry.models import MAX_SLUG, Revision, Server
 from tenants.fields import IdField
-from tenants.identifiers import ID_LENGTH
 from tenants.models import TenantModel
 
 
@@ -29,13 +28,11 @@ class Endpoint(TenantModel):
     )
     """The version that gateways serve; none until the first server behind it is built."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    created_by = models.CharField(max_length=ID_LENGTH, blank=True)
+    created_by = models.CharField(max_length=255, blank=True)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["tenant", "slug"], name="composition_endpoint_slug_once"
-            ),
+            models.UniqueConstraint(fields=["tenant", "slug"], name="composition_endpoint_slug_once"),
         ]
         ordering: ClassVar = ["slug"]
 
@@ -47,21 +44,15 @@ class Mount(TenantModel):
     """A server's membership in an endpoint: live, or frozen at one revision."""
 
     id = IdField("mnt")
-    endpoint = models.ForeignKey(
-        Endpoint, on_delete=models.CASCADE, related_name="mounts"
-    )
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="mounts")
     server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="+")
-    pinned_revision = models.ForeignKey(
-        Revision, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    pinned_revision = models.ForeignKey(Revision, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     """None follows the server's current revision (a mount); a revision freezes the membership (an import)."""
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["endpoint", "server"], name="composition_mount_once"
-            ),
+            models.UniqueConstraint(fields=["endpoint", "server"], name="composition_mount_once"),
         ]
         ordering: ClassVar = ["position", "id"]
 
@@ -73,22 +64,34 @@ class EndpointVersion(TenantModel):
     """One compiled plan. Immutable: publishing again makes another."""
 
     id = IdField("epv")
-    endpoint = models.ForeignKey(
-        Endpoint, on_delete=models.CASCADE, related_name="versions"
-    )
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     document = DocumentField()
     """`mcp_runtime.ports.plans.PlanDocument` as JSON."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    created_by = models.CharField(max_length=ID_LENGTH, blank=True)
+    created_by = models.CharField(max_length=255, blank=True)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["endpoint", "number"], name="composition_version_number_once"
-            ),
+            models.UniqueConstraint(fields=["endpoint", "number"], name="composition_version_number_once"),
         ]
         ordering: ClassVar = ["-number"]
 
     def __str__(self) -> str:
         return f"{self.endpoint_id} version {self.number}"
+
+
+class PlanCounter(models.Model):
+    """How many plans were ever published, in one row: gateways compare it to notice announcements they missed.
+
+    It names no tenant. The update is the last statement of a publishing transaction, so its lock is short, and
+    because publishers take turns on it a reader never sees a later number before an earlier one.
+    """
+
+    ROW: ClassVar = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    published = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.published)

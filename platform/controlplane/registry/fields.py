@@ -10,9 +10,7 @@ from django.db import models
 if TYPE_CHECKING:
     TextField = models.TextField[Any, Any]
 else:
-    TextField = (
-        models.TextField
-    )  # Django's own class takes no type parameters when it runs
+    TextField = models.TextField  # Django's own class takes no type parameters when it runs
 
 
 class DocumentField(TextField):
@@ -22,17 +20,11 @@ class DocumentField(TextField):
     written once and read whole: it has no need of jsonb's operators. Migrations see a plain TextField.
     """
 
-    def from_db_value(
-        self, value: str | None, expression: object, connection: object
-    ) -> Any:
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> Any:
         return None if value is None else json.loads(value)
 
     def get_prep_value(self, value: Any) -> Any:
-        return (
-            None
-            if value is None
-            else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        )
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
         name, _, args, kwargs = super().deconstruct()

@@ -30,7 +30,7 @@ def check(manifest: Manifest) -> dict[str, object]:
     encoded = msgspec.json.encode(manifest)
     if len(encoded) > MAX_MANIFEST_BYTES:
         raise ManifestError(
-            f"What the server offers takes {len(encoded) // 1024} kB; at most {MAX_MANIFEST_BYTES // 1024} kB are served.",
+            f"The server's definitions take {len(encoded) // 1024} kB; at most {MAX_MANIFEST_BYTES // 1024} are served.",
             code="manifest_too_large",
             hint="Shorten descriptions and schemas, or split the server.",
         )
@@ -43,9 +43,7 @@ def check(manifest: Manifest) -> dict[str, object]:
     _check_text("The server's name", manifest.name, MAX_NAME_CHARACTERS)
     _check_components("tool", manifest.tools, "name", _check_tool)
     _check_components("resource", manifest.resources, "uri", _check_resource)
-    _check_components(
-        "resource template", manifest.resource_templates, "uriTemplate", _check_resource
-    )
+    _check_components("resource template", manifest.resource_templates, "uriTemplate", _check_resource)
     _check_components("prompt", manifest.prompts, "name", None)
     document: dict[str, object] = msgspec.json.decode(encoded)
     return document
@@ -122,9 +120,7 @@ def _check_schema(what: str, schema: dict[str, object]) -> None:
         )
     try:
         # `regex` matches in linear time: a tenant's pattern cannot stall a gateway.
-        jsonschema_rs.validator_for(
-            schema, retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions()
-        )
+        jsonschema_rs.validator_for(schema, retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions())
     except (
         jsonschema_rs.ValidationError,
         jsonschema_rs.ReferencingError,
@@ -138,9 +134,7 @@ def _check_schema(what: str, schema: dict[str, object]) -> None:
 
 
 def _refuse(uri: str) -> Any:
-    raise ValueError(
-        f"'{uri[:200]}' would have to be fetched, and schemas fetch nothing"
-    )
+    raise ValueError(f"'{uri[:200]}' would have to be fetched, and schemas fetch nothing")
 
 
 def _check_resource(resource: dict[str, object]) -> None:
@@ -150,12 +144,7 @@ def _check_resource(resource: dict[str, object]) -> None:
 
 
 def _check_text(what: str, value: object, limit: int) -> None:
-    if (
-        not isinstance(value, str)
-        or not value
-        or len(value) > limit
-        or _CONTROL.search(value)
-    ):
+    if not isinstance(value, str) or not value or len(value) > limit or _CONTROL.search(value):
         shown = repr(value)[:80]
         raise ManifestError(
             f"{what} is {shown}.",

@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from controlplane.registry.fields import DocumentField
 from tenants.fields import IdField
-from tenants.identifiers import ID_LENGTH
 from tenants.models import TenantModel
 
 DIGEST_LENGTH = 64
@@ -38,13 +37,11 @@ class Server(TenantModel):
     )
     """The one pointer that a deploy or a rollback moves."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    created_by = models.CharField(max_length=ID_LENGTH, blank=True)
+    created_by = models.CharField(max_length=255, blank=True)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["tenant", "slug"], name="registry_server_slug_once"
-            ),
+            models.UniqueConstraint(fields=["tenant", "slug"], name="registry_server_slug_once"),
         ]
         ordering: ClassVar = ["slug"]
 
@@ -67,16 +64,14 @@ class Revision(TenantModel):
     BUILT: ClassVar = frozenset({Status.ACTIVE, Status.SUPERSEDED})
 
     id = IdField("rev")
-    server = models.ForeignKey(
-        Server, on_delete=models.CASCADE, related_name="revisions"
-    )
+    server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField()
-    status = models.CharField(
-        max_length=16, choices=Status.choices, default=Status.QUEUED
-    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
 
     bundle = models.CharField(max_length=DIGEST_LENGTH)
     """SHA-256 of what was uploaded; the store keeps it under this name."""
+    file_name = models.CharField(max_length=200)
+    """What the upload was called: its ending says what kind of bundle it is."""
     requested_entrypoint = models.CharField(max_length=300, blank=True)
 
     code = models.CharField(max_length=DIGEST_LENGTH, blank=True)
@@ -91,17 +86,17 @@ class Revision(TenantModel):
     attempt = models.PositiveSmallIntegerField(default=0)
     """The fencing token of the build: a worker that lost its attempt can no longer write the outcome."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    created_by = models.CharField(max_length=ID_LENGTH, blank=True)
+    created_by = models.CharField(max_length=255, blank=True)
     """`Principal.subject` of whoever deployed; empty for the platform."""
+    started_at = models.DateTimeField(null=True, blank=True)
+    """When the latest attempt began."""
     activated_at = models.DateTimeField(null=True, blank=True)
     """When it first became the one that serves."""
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["server", "number"], name="registry_revision_number_once"
-            ),
+            models.UniqueConstraint(fields=["server", "number"], name="registry_revision_number_once"),
         ]
         ordering: ClassVar = ["-number"]
 
@@ -120,18 +115,14 @@ class BuildLogLine(TenantModel):
     MAX_BYTES: ClassVar = 64 * 1024
 
     id = IdField("log")
-    revision = models.ForeignKey(
-        Revision, on_delete=models.CASCADE, related_name="log_lines"
-    )
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="log_lines")
     seq = models.PositiveIntegerField()
     text = models.TextField()
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["revision", "seq"], name="registry_build_log_line_once"
-            ),
+            models.UniqueConstraint(fields=["revision", "seq"], name="registry_build_log_line_once"),
         ]
         ordering: ClassVar = ["seq"]
 

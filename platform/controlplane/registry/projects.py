@@ -17,9 +17,7 @@ from controlplane.registry.errors import SourceError
 MAX_PROJECT_FILE_BYTES = 256 * 1024
 MAX_REQUIREMENTS = 500
 
-_SCRIPT_BLOCK = re.compile(
-    r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$"
-)
+_SCRIPT_BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 """The reference expression of PEP 723."""
 
 
@@ -66,9 +64,7 @@ def read_capped(path: Path) -> str:
 
 def script_dependencies(source: str, name: str) -> Dependencies | None:
     """The `# /// script` block of a Python file; None when it has none. Raises SourceError when it is broken."""
-    blocks = [
-        match for match in _SCRIPT_BLOCK.finditer(source) if match["type"] == "script"
-    ]
+    blocks = [match for match in _SCRIPT_BLOCK.finditer(source) if match["type"] == "script"]
     if not blocks:
         return None
     if len(blocks) > 1:
@@ -79,8 +75,7 @@ def script_dependencies(source: str, name: str) -> Dependencies | None:
             hint="PEP 723 allows one '# /// script' block in a file.",
         )
     content = "".join(
-        line[2:] if line.startswith("# ") else line[1:]
-        for line in blocks[0]["content"].splitlines(keepends=True)
+        line[2:] if line.startswith("# ") else line[1:] for line in blocks[0]["content"].splitlines(keepends=True)
     )
     first_line = source[: blocks[0].start()].count("\n") + 1
     table = _toml(content, name, "bad_script_metadata", line_offset=first_line)
@@ -96,12 +91,10 @@ def pyproject_dependencies(path: Path) -> Dependencies | None:
 
 
 def requirements_file(path: Path) -> Dependencies:
-    """The lines of a requirements.txt without comments and continuations. What a line may say is the build's to judge."""
+    """The lines of a requirements.txt, joined and without comments. What a line may say is the build's to judge."""
     joined = re.sub(r"\\\r?\n", " ", read_capped(path))
     lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in joined.splitlines())
-    return Dependencies(
-        _bounded([line for line in lines if line], path.name), origin=path.name
-    )
+    return Dependencies(_bounded([line for line in lines if line], path.name), origin=path.name)
 
 
 def fastmcp_config(path: Path) -> FastMCPConfig:
@@ -120,9 +113,7 @@ def fastmcp_config(path: Path) -> FastMCPConfig:
         raise _bad_config("the document must be an object")
     source = document.get("source", document.get("entrypoint"))
     source_path, object_name = _config_source(source)
-    return FastMCPConfig(
-        source_path, object_name, _config_environment(document.get("environment"), path)
-    )
+    return FastMCPConfig(source_path, object_name, _config_environment(document.get("environment"), path))
 
 
 def _config_source(source: object) -> tuple[str | None, str | None]:
@@ -135,24 +126,18 @@ def _config_source(source: object) -> tuple[str | None, str | None]:
         raise _bad_config("'source' must be an object with a 'path'")
     kind = source.get("type", "filesystem")
     if kind != "filesystem":
-        raise _bad_config(
-            f"source type {kind!r} cannot be deployed; only 'filesystem' can"
-        )
-    file, name = source.get("path", source.get("file")), source.get("entrypoint")
-    if not isinstance(file, str) or not (name is None or isinstance(name, str)):
-        raise _bad_config(
-            "'source.path' must be a string, and so must 'source.entrypoint' if it is given"
-        )
-    return file, name
+        raise _bad_config(f"source type {kind!r} cannot be deployed; only 'filesystem' can")
+    path, name = source.get("path", source.get("file")), source.get("entrypoint")
+    if not isinstance(path, str) or not (name is None or isinstance(name, str)):
+        raise _bad_config("'source.path' must be a string, and so must 'source.entrypoint' if it is given")
+    return path, name
 
 
 def _config_environment(environment: object, path: Path) -> Dependencies | None:
     if not isinstance(environment, dict):
         return None
     python = environment.get("python")
-    requires_python = (
-        python if isinstance(python, str) and re.match(r"\s*[<>=!~]", python) else None
-    )
+    requires_python = python if isinstance(python, str) and re.match(r"\s*[<>=!~]", python) else None
     declared = environment.get("dependencies")
     if isinstance(declared, list):
         return Dependencies(
@@ -163,18 +148,9 @@ def _config_environment(environment: object, path: Path) -> Dependencies | None:
     named = environment.get("requirements")
     if isinstance(named, str):
         file = path.parent / named
-        if (
-            Path(named).is_absolute()
-            or ".." in Path(named).parts
-            or not file.is_file()
-            or file.is_symlink()
-        ):
-            raise _bad_config(
-                f"'environment.requirements' names '{named}', which is not in the bundle"
-            )
-        return Dependencies(
-            requirements_file(file).requirements, requires_python, named
-        )
+        if Path(named).is_absolute() or ".." in Path(named).parts or not file.is_file() or file.is_symlink():
+            raise _bad_config(f"'environment.requirements' names '{named}', which is not in the bundle")
+        return Dependencies(requirements_file(file).requirements, requires_python, named)
     return None
 
 
@@ -215,9 +191,7 @@ def _bounded(lines: list[str], origin: str) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _toml(
-    text: str, name: str, code: str, *, line_offset: int = 0
-) -> dict[str, object]:
+def _toml(text: str, name: str, code: str, *, line_offset: int = 0) -> dict[str, object]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

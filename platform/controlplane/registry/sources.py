@@ -72,11 +72,7 @@ def inspect(folder: Path, entrypoint: str | None = None) -> Source:
 
 def _base(folder: Path) -> Path:
     """The folder that holds the project: a bundle of exactly one folder is that folder, as zip tools make them."""
-    entries = [
-        entry
-        for entry in os.scandir(folder)
-        if not entry.name.startswith((".", "__MACOSX"))
-    ]
+    entries = [entry for entry in os.scandir(folder) if not entry.name.startswith((".", "__MACOSX"))]
     if len(entries) == 1 and entries[0].is_dir(follow_symlinks=False):
         return folder / entries[0].name
     return folder
@@ -93,9 +89,7 @@ def _entrypoint(
     return _discovered(folder, base), config.object_name if config else None
 
 
-def _named(
-    folder: Path, base: Path, file_name: str, name: str | None, who: str
-) -> tuple[Path, str | None]:
+def _named(folder: Path, base: Path, file_name: str, name: str | None, who: str) -> tuple[Path, str | None]:
     parts = PurePosixPath(file_name.replace("\\", "/")).parts
     hint = "Name a file of the bundle, for example --entrypoint server.py or --entrypoint src/server.py:mcp."
     if not parts or parts[0] == "/" or ".." in parts or not file_name.endswith(".py"):
@@ -113,9 +107,7 @@ def _named(
     for start in dict.fromkeys((base, folder)):
         if _is_file(start.joinpath(*parts)):
             return start.joinpath(*parts), name
-    found = ", ".join(
-        sorted(path.relative_to(folder).as_posix() for path in _python_files(base))[:10]
-    )
+    found = ", ".join(sorted(path.relative_to(folder).as_posix() for path in _python_files(base))[:10])
     raise SourceError(
         f"{who} names '{file_name[:MAX_LINE_SHOWN]}', but the bundle has no such file.",
         code="entrypoint_not_found",
@@ -166,14 +158,9 @@ def _python_files(base: Path) -> Iterator[Path]:
         for folder in level:
             for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
                 if entry.is_dir(follow_symlinks=False):
-                    if (
-                        not entry.name.startswith(".")
-                        and entry.name not in SKIPPED_FOLDERS
-                    ):
+                    if not entry.name.startswith(".") and entry.name not in SKIPPED_FOLDERS:
                         below.append(folder / entry.name)
-                elif entry.name.endswith(".py") and entry.is_file(
-                    follow_symlinks=False
-                ):
+                elif entry.name.endswith(".py") and entry.is_file(follow_symlinks=False):
                     count += 1
                     if count > MAX_PARSED_FILES:
                         return
@@ -190,11 +177,7 @@ def _may_hold_server(file: Path) -> bool:
         tree = _parse(file)
     except (SyntaxError, ValueError):
         return True
-    return (
-        tree is None
-        or _calls_server_class(tree)
-        or bool(_bound_names(tree) & OBJECT_NAMES)
-    )
+    return tree is None or _calls_server_class(tree) or bool(_bound_names(tree) & OBJECT_NAMES)
 
 
 def _creates_server(file: Path) -> bool:
@@ -206,7 +189,7 @@ def _creates_server(file: Path) -> bool:
 
 
 def _parse(file: Path) -> ast.Module | None:
-    """The syntax tree; None when the file is too large or too deep to be parsed here. Raises SyntaxError, ValueError."""
+    """The syntax tree; None for a file too large or too deep to be parsed here. Raises SyntaxError, ValueError."""
     with file.open("rb") as stream:
         source = stream.read(MAX_PARSED_BYTES + 1)
     if len(source) > MAX_PARSED_BYTES:
@@ -216,9 +199,7 @@ def _parse(file: Path) -> ast.Module | None:
 
 def _tree(source: bytes | str, name: str) -> ast.Module | None:
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # the tenant's invalid escapes are not our warnings
+        warnings.simplefilter("ignore")  # the tenant's invalid escapes are not our warnings
         try:
             return ast.parse(source, name)
         except (RecursionError, MemoryError):
@@ -229,18 +210,9 @@ def _calls_server_class(tree: ast.Module) -> bool:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             function = node.func
-            while (
-                isinstance(function, ast.Attribute)
-                and function.attr not in SERVER_CLASSES
-            ):
-                function = (
-                    function.value
-                )  # FastMCP.from_openapi(...), FastMCP.as_proxy(...)
-            name = (
-                function.attr
-                if isinstance(function, ast.Attribute)
-                else getattr(function, "id", None)
-            )
+            while isinstance(function, ast.Attribute) and function.attr not in SERVER_CLASSES:
+                function = function.value  # FastMCP.from_openapi(...), FastMCP.as_proxy(...)
+            name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
             if name in SERVER_CLASSES:
                 return True
     return False
@@ -253,14 +225,10 @@ def _bound_names(tree: ast.Module) -> set[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            names.update(
-                (alias.asname or alias.name).split(".")[0] for alias in node.names
-            )
+            names.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names.update(
-                target.id for target in targets if isinstance(target, ast.Name)
-            )
+            names.update(target.id for target in targets if isinstance(target, ast.Name))
     return names
 
 
@@ -301,14 +269,10 @@ def _check_syntax(text: str | None, file: Path, folder: Path) -> None:
             hint="Correct that line and deploy again. The running revision keeps serving.",
         ) from error
     except ValueError as error:  # null bytes
-        raise SourceError(
-            f"{name} is not Python source: {error}.", code="syntax_error"
-        ) from error
+        raise SourceError(f"{name} is not Python source: {error}.", code="syntax_error") from error
 
 
-def _dependencies(
-    text: str | None, file: Path, base: Path, config: FastMCPConfig | None
-) -> Dependencies:
+def _dependencies(text: str | None, file: Path, base: Path, config: FastMCPConfig | None) -> Dependencies:
     inline = script_dependencies(text, file.name) if text is not None else None
     if inline is not None:
         return inline
@@ -329,7 +293,7 @@ def _check_python(dependencies: Dependencies) -> None:
         suits = SpecifierSet(dependencies.requires_python).contains(running)
     except InvalidSpecifier as error:
         raise SourceError(
-            f"'{dependencies.requires_python[:MAX_LINE_SHOWN]}' in {dependencies.origin} is not a Python version range.",
+            f"'{dependencies.requires_python[:MAX_LINE_SHOWN]}' in {dependencies.origin} is no range of Python versions.",
             code="bad_requires_python",
             hint="Write it like >=3.11.",
         ) from error

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "controlplane.api",
     "controlplane.dashboard",
     "controlplane.cli",
+    "controlplane.celery.CeleryConfig",  # every process publishes tasks to the same broker
 ]
 
 MIDDLEWARE = [

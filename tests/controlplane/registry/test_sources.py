@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from controlplane.registry.errors import SourceError
 from controlplane.registry.sources import inspect
 
@@ -11,9 +12,7 @@ SERVER = "from fastmcp import FastMCP\nmcp = FastMCP('x')\n"
 
 def write(folder: Path, **files: str) -> Path:
     for name, text in files.items():
-        path = folder / name.replace("__", "/").replace("_py", ".py").replace(
-            "_json", ".json"
-        ).replace("_txt", ".txt")
+        path = folder / name.replace("__", "/").replace("_py", ".py").replace("_json", ".json").replace("_txt", ".txt")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
@@ -27,12 +26,8 @@ def test_an_explicit_entrypoint_wins(tmp_path: Path) -> None:
     assert source.entrypoint == "other.py:mcp"
 
 
-@pytest.mark.parametrize(
-    "entrypoint", ["../up.py", "/etc/x.py", "server.txt", "server.py:not a name", ""]
-)
-def test_an_entrypoint_that_leaves_the_bundle_or_is_no_python_file_is_refused(
-    tmp_path: Path, entrypoint: str
-) -> None:
+@pytest.mark.parametrize("entrypoint", ["../up.py", "/etc/x.py", "server.txt", "server.py:not a name", ""])
+def test_an_entrypoint_that_leaves_the_bundle_or_is_no_python_file_is_refused(tmp_path: Path, entrypoint: str) -> None:
     write(tmp_path, readme_txt="x")
 
     with pytest.raises(SourceError) as caught:
@@ -54,9 +49,7 @@ def test_a_missing_entrypoint_names_the_files_that_are_there(tmp_path: Path) -> 
 
 def test_fastmcp_json_names_file_and_object(tmp_path: Path) -> None:
     write(tmp_path, server_py=SERVER, src__main_py=SERVER)
-    (tmp_path / "fastmcp.json").write_text(
-        '{"source": {"path": "src/main.py", "entrypoint": "mcp"}}'
-    )
+    (tmp_path / "fastmcp.json").write_text('{"source": {"path": "src/main.py", "entrypoint": "mcp"}}')
 
     source = inspect(tmp_path)
 
@@ -133,8 +126,7 @@ def test_inline_script_metadata_is_stronger_than_requirements(tmp_path: Path) ->
 def test_broken_script_metadata_names_the_line_of_the_file(tmp_path: Path) -> None:
     write(
         tmp_path,
-        server_py='"""doc"""\n# /// script\n# dependencies = [\n#   rich\n# ]\n# ///\n'
-        + SERVER,
+        server_py='"""doc"""\n# /// script\n# dependencies = [\n#   rich\n# ]\n# ///\n' + SERVER,
     )
 
     with pytest.raises(SourceError) as caught:
@@ -146,9 +138,7 @@ def test_broken_script_metadata_names_the_line_of_the_file(tmp_path: Path) -> No
 
 def test_pyproject_dependencies_are_read(tmp_path: Path) -> None:
     write(tmp_path, server_py=SERVER)
-    (tmp_path / "pyproject.toml").write_text(
-        '[project]\nname = "x"\ndependencies = ["httpx", "rich>=13"]\n'
-    )
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\ndependencies = ["httpx", "rich>=13"]\n')
 
     dependencies = inspect(tmp_path).dependencies
 
@@ -158,9 +148,7 @@ def test_pyproject_dependencies_are_read(tmp_path: Path) -> None:
 
 def test_a_python_version_that_is_not_offered_is_refused(tmp_path: Path) -> None:
     write(tmp_path, server_py=SERVER)
-    (tmp_path / "pyproject.toml").write_text(
-        '[project]\nname = "x"\nrequires-python = "<3.9"\n'
-    )
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nrequires-python = "<3.9"\n')
 
     with pytest.raises(SourceError) as caught:
         inspect(tmp_path)
@@ -181,12 +169,8 @@ def test_links_out_of_the_bundle_are_not_followed(tmp_path: Path) -> None:
     assert caught.value.code == "no_python_file"
 
 
-@pytest.mark.parametrize(
-    "text", ["(" * 9000, "-" * 200_000 + "1", "x = 1\0", "# coding: nope\n"]
-)
-def test_hostile_source_is_an_error_or_is_left_to_the_sandbox(
-    tmp_path: Path, text: str
-) -> None:
+@pytest.mark.parametrize("text", ["(" * 9000, "-" * 200_000 + "1", "x = 1\0", "# coding: nope\n"])
+def test_hostile_source_is_an_error_or_is_left_to_the_sandbox(tmp_path: Path, text: str) -> None:
     (tmp_path / "server.py").write_text(text)
 
     try:

@@ -25,11 +25,9 @@ class Migration(migrations.Migration):
                 ("slug", models.CharField(max_length=50)),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False
-                    ),
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
                 ),
-                ("created_by", models.CharField(blank=True, max_length=30)),
+                ("created_by", models.CharField(blank=True, max_length=255)),
                 (
                     "tenant",
                     models.ForeignKey(
@@ -52,11 +50,9 @@ class Migration(migrations.Migration):
                 ("document", models.TextField()),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False
-                    ),
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
                 ),
-                ("created_by", models.CharField(blank=True, max_length=30)),
+                ("created_by", models.CharField(blank=True, max_length=255)),
                 (
                     "endpoint",
                     models.ForeignKey(
@@ -136,23 +132,24 @@ class Migration(migrations.Migration):
                 "ordering": ["position", "id"],
             },
         ),
+        migrations.CreateModel(
+            name="PlanCounter",
+            fields=[
+                ("id", models.PositiveSmallIntegerField(primary_key=True, serialize=False)),
+                ("published", models.PositiveBigIntegerField(default=0)),
+            ],
+        ),
         migrations.AddConstraint(
             model_name="endpointversion",
-            constraint=models.UniqueConstraint(
-                fields=("endpoint", "number"), name="composition_version_number_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("endpoint", "number"), name="composition_version_number_once"),
         ),
         migrations.AddConstraint(
             model_name="endpoint",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "slug"), name="composition_endpoint_slug_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("tenant", "slug"), name="composition_endpoint_slug_once"),
         ),
         migrations.AddConstraint(
             model_name="mount",
-            constraint=models.UniqueConstraint(
-                fields=("endpoint", "server"), name="composition_mount_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("endpoint", "server"), name="composition_mount_once"),
         ),
         force_row_security("composition_endpoint"),
         force_row_security("composition_mount"),

@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("bundle", models.CharField(max_length=64)),
+                ("file_name", models.CharField(max_length=200)),
                 ("requested_entrypoint", models.CharField(blank=True, max_length=300)),
                 ("code", models.CharField(blank=True, max_length=64)),
                 ("dependencies", models.CharField(blank=True, max_length=64)),
@@ -47,11 +48,10 @@ class Migration(migrations.Migration):
                 ("attempt", models.PositiveSmallIntegerField(default=0)),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False
-                    ),
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
                 ),
-                ("created_by", models.CharField(blank=True, max_length=30)),
+                ("created_by", models.CharField(blank=True, max_length=255)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
                 ("activated_at", models.DateTimeField(blank=True, null=True)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
                 (
@@ -75,18 +75,14 @@ class Migration(migrations.Migration):
                 ("slug", models.CharField(max_length=50)),
                 (
                     "kind",
-                    models.CharField(
-                        choices=[("python", "Python")], default="python", max_length=16
-                    ),
+                    models.CharField(choices=[("python", "Python")], default="python", max_length=16),
                 ),
                 ("hosts", models.JSONField(default=list)),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False
-                    ),
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
                 ),
-                ("created_by", models.CharField(blank=True, max_length=30)),
+                ("created_by", models.CharField(blank=True, max_length=255)),
                 (
                     "current_revision",
                     models.ForeignKey(
@@ -149,23 +145,17 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["seq"],
                 "constraints": [
-                    models.UniqueConstraint(
-                        fields=("revision", "seq"), name="registry_build_log_line_once"
-                    )
+                    models.UniqueConstraint(fields=("revision", "seq"), name="registry_build_log_line_once")
                 ],
             },
         ),
         migrations.AddConstraint(
             model_name="server",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "slug"), name="registry_server_slug_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("tenant", "slug"), name="registry_server_slug_once"),
         ),
         migrations.AddConstraint(
             model_name="revision",
-            constraint=models.UniqueConstraint(
-                fields=("server", "number"), name="registry_revision_number_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("server", "number"), name="registry_revision_number_once"),
         ),
         force_row_security("registry_server"),
         force_row_security("registry_revision"),
