@@ -30,7 +30,7 @@ def check(manifest: Manifest) -> dict[str, object]:
     encoded = msgspec.json.encode(manifest)
     if len(encoded) > MAX_MANIFEST_BYTES:
         raise ManifestError(
-            f"The server's definitions take {len(encoded) // 1024} kB; at most {MAX_MANIFEST_BYTES // 1024} are served.",
+            f"Its definitions take {len(encoded) // 1024} kB; at most {MAX_MANIFEST_BYTES // 1024} are served.",
             code="manifest_too_large",
             hint="Shorten descriptions and schemas, or split the server.",
         )

@@ -293,7 +293,7 @@ def _check_python(dependencies: Dependencies) -> None:
         suits = SpecifierSet(dependencies.requires_python).contains(running)
     except InvalidSpecifier as error:
         raise SourceError(
-            f"'{dependencies.requires_python[:MAX_LINE_SHOWN]}' in {dependencies.origin} is no range of Python versions.",
+            f"'{dependencies.requires_python[:MAX_LINE_SHOWN]}' in {dependencies.origin} is no Python version range.",
             code="bad_requires_python",
             hint="Write it like >=3.11.",
         ) from error
