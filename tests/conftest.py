@@ -17,6 +17,8 @@ from pytest_django import DjangoDbBlocker
 from controlplane.local.pytest_plugin import TestServices
 from controlplane.settings.databases import postgres
 
+pytest_plugins = ["tests.support.cast"]
+
 KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
 """What `migrate` fills; emptying it would leave the next test a database that no installation has."""
 
