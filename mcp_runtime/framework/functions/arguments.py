@@ -1,0 +1,138 @@
+"""A function's arguments: their JSON Schema, and turning what a client sent into what the function takes.
+
+Pydantic is imported when a schema or a validator is first needed, never when a component is registered: a worker
+that wakes for one call pays for one tool.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from mcp_runtime.framework.errors import InvalidSignature, ValidationError
+from mcp_runtime.framework.functions.docstrings import parameter_descriptions
+from mcp_runtime.framework.functions.schemas import Schema, tidy
+from mcp_runtime.framework.functions.signature import Signature, callable_name
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+    from pydantic import ValidationError as PydanticError
+    from pydantic_core import ErrorDetails
+
+__all__ = ("ArgumentError", "Arguments")
+
+
+class ArgumentError(ValidationError):
+    """The arguments do not fit. `masked` says where, without what a custom validator said (FASTMCP S-04)."""
+
+    def __init__(self, message: str, *, masked: str) -> None:
+        super().__init__(message)
+        self.masked = masked
+
+
+class Arguments:
+    """Validates the visible parameters of one function."""
+
+    def __init__(self, signature: Signature, *, document: str | None = None) -> None:
+        self._signature = signature
+        self._document = document
+
+    @functools.cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        from pydantic import TypeAdapter
+        from pydantic.errors import PydanticUserError
+
+        name = callable_name(self._signature.function) or self._signature.noun
+        try:
+            return TypeAdapter(cast(Any, _collector(self._signature, name)))
+        except PydanticUserError as error:
+            raise InvalidSignature(
+                f"The {self._signature.noun} {name!r} has a parameter that JSON cannot describe: {error.message}"
+            ) from error
+
+    @functools.cached_property
+    def schema(self) -> Schema:
+        """The JSON Schema of the arguments, an object that takes nothing else."""
+        schema = tidy(self._adapter.json_schema())
+        properties = schema.setdefault("properties", {})
+        for name, text in parameter_descriptions(self._document).items():
+            if name in properties and "description" not in properties[name]:
+                properties[name]["description"] = text
+        return {"type": "object", **{key: value for key, value in schema.items() if key != "type"}}
+
+    def validate(self, values: Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
+        """The function's keyword arguments, defaults included.
+
+        Raises ArgumentError. `strict` takes JSON types as they are: no `"10"` for 10 (FASTMCP S-03).
+        """
+        if not self._signature.parameters and not values:
+            return {}
+        from pydantic import ValidationError as PydanticError
+
+        try:
+            if strict:
+                import json
+
+                collected = self._adapter.validate_json(json.dumps(values), strict=True)
+            else:
+                collected = self._adapter.validate_python(dict(values))
+        except PydanticError as error:
+            raise _argument_error(error, strict=strict) from error
+        return collected  # type: ignore[no-any-return]  # what the collector returns
+
+
+def _collector(signature: Signature, name: str) -> Callable[..., dict[str, Any]]:
+    """A function with the visible parameters, for pydantic to call; it hands back what it was called with."""
+
+    def collect(**values: Any) -> dict[str, Any]:
+        return values
+
+    import inspect
+
+    function = signature.function
+    collect.__name__ = collect.__qualname__ = name
+    collect.__module__ = getattr(function, "__module__", None) or __name__
+    collect.__signature__ = inspect.Signature(list(signature.parameters))  # type: ignore[attr-defined]
+    collect.__annotations__ = {parameter.name: parameter.annotation for parameter in signature.parameters}
+    return collect
+
+
+def _argument_error(error: PydanticError, *, strict: bool) -> ArgumentError:
+    masked = "; ".join(_masked(detail) for detail in error.errors(include_url=False, include_context=False))
+    if strict:
+        return ArgumentError(f"Input validation error: {_schema_wording(error.errors()[0])}", masked=masked)
+    return ArgumentError(str(error), masked=masked)
+
+
+def _masked(detail: ErrorDetails) -> str:
+    place = ".".join(str(part) for part in detail["loc"])
+    own_words = detail["type"] in ("value_error", "assertion_error")
+    return f"{place}: {'is not valid' if own_words else detail['msg']}"
+
+
+_JSON_TYPES = {
+    "int_type": "integer",
+    "float_type": "number",
+    "bool_type": "boolean",
+    "string_type": "string",
+    "list_type": "array",
+    "set_type": "array",
+    "tuple_type": "array",
+    "dict_type": "object",
+    "model_type": "object",
+    "dataclass_type": "object",
+    "none_required": "null",
+}
+
+
+def _schema_wording(detail: ErrorDetails) -> str:
+    kind = detail["type"]
+    if kind in _JSON_TYPES:
+        return f"{detail['input']!r} is not of type {_JSON_TYPES[kind]!r}"
+    if kind.startswith("missing"):
+        return f"{detail['loc'][-1]!r} is a required property"
+    if kind == "unexpected_keyword_argument":
+        return f"Additional properties are not allowed ({detail['loc'][-1]!r} was unexpected)"
+    place = ".".join(str(part) for part in detail["loc"])
+    return f"{place}: {detail['msg']}"
