@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 
 import msgspec
 
@@ -41,10 +42,8 @@ async def _run(control: socket.socket, connections: int) -> None:
     control.setblocking(False)
 
     def tell(message: FromProxy) -> None:
-        try:
+        with suppress(OSError):  # the runner does not read just now or is gone: a report is lost, nothing else
             control.send(msgspec.json.encode(message))
-        except OSError:
-            pass  # the runner does not read just now or is gone: a report is lost, nothing else
 
     server = EgressServer(tell, connections=connections)
     while True:
@@ -84,10 +83,8 @@ def _raise_descriptor_limit() -> int:
 def _warm_up() -> None:
     """Load what a look-up loads (the resolver's libraries, `idna`) while every file can still be read."""
     "localhost".encode("idna")
-    try:
+    with suppress(OSError):  # a host without a name for itself: the libraries are loaded all the same
         socket.getaddrinfo("localhost", None)
-    except OSError:
-        pass  # a host without a name for itself: the libraries are loaded all the same
 
 
 def _give_up_privileges() -> None:

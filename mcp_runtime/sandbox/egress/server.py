@@ -135,7 +135,7 @@ class EgressServer:
             raise Refused(504, f"{host}:{port} did not accept the connection in time.") from None
 
     async def _addresses(self, worker: _Worker, host: str, *, trusted: bool) -> list[str]:
-        """What the name stands for, asked once. A tenant's name is looked up as it is: no search domain completes it."""
+        """What the name stands for, asked once. A tenant's name is looked up as it is, without search domains."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(worker.limits.resolve_seconds), worker.resolving:

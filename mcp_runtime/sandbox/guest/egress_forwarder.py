@@ -10,13 +10,13 @@ import selectors
 import socket
 import threading
 
-SOCKET = "/run/egress.sock"
-PORT = 3128
+from mcp_runtime.sandbox.guest.box import EGRESS_PORT, EGRESS_SOCKET
+
 CHUNK = 64 * 1024
 BACKLOG = 64
 
 
-def listen(port: int = PORT) -> socket.socket:
+def listen(port: int = EGRESS_PORT) -> socket.socket:
     """The listening socket, for callers that must open it before they lose the right to bind. Raises OSError."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -25,14 +25,14 @@ def listen(port: int = PORT) -> socket.socket:
     return listener
 
 
-def serve(listener: socket.socket, path: str = SOCKET) -> threading.Thread:
+def serve(listener: socket.socket, path: str = EGRESS_SOCKET) -> threading.Thread:
     """Pass each connection on to the Unix socket at `path`, in a daemon thread, until the process ends."""
     thread = threading.Thread(target=_Forwarder(listener, path).run, name="egress", daemon=True)
     thread.start()
     return thread
 
 
-def environment(port: int = PORT) -> dict[str, str]:
+def environment(port: int = EGRESS_PORT) -> dict[str, str]:
     """What HTTP libraries read to find the proxy."""
     url = f"http://127.0.0.1:{port}"
     names = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")

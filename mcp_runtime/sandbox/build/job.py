@@ -1,0 +1,97 @@
+"""Locks and installs a revision's dependencies in a box of its own (SANDBOX 5).
+
+    requirements --uv pip compile--> lock with hashes --uv pip install--> tar stream --strict reader--> store
+
+Each arrow is one box with nothing in it but uv, Python and a way to the package index. The index's hosts are the
+operator's choice, so they may resolve to anything; a tenant cannot name another. Only wheels are installed, and the
+second box sees the lock alone: what it installs can be installed again. The versions of what the runtime itself
+imports are constraints, for a worker has one process and one `pydantic`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sys
+import sysconfig
+from pathlib import Path
+
+from mcp_runtime.ports.builds import BuildFailed, BuildRequest, BuildResult, LineSink
+from mcp_runtime.sandbox import requirements
+from mcp_runtime.sandbox.build import locks
+from mcp_runtime.sandbox.build.box import BuildBox
+from mcp_runtime.sandbox.build.log import BuildLog
+from mcp_runtime.sandbox.build.settings import BuildSettings
+from mcp_runtime.sandbox.egress import EgressProxy
+from mcp_runtime.sandbox.launchers.base import Launcher
+from mcp_runtime.sandbox.store import Store
+from mcp_runtime.sandbox.tars import read_tar
+from mcp_runtime.sandbox.trees import TreeLimits, TreeWriter, tree_digest
+
+
+async def run(
+    request: BuildRequest,
+    launcher: Launcher,
+    egress: EgressProxy,
+    store: Path,
+    on_line: LineSink,
+    *,
+    settings: BuildSettings,
+) -> BuildResult:
+    """Lock (unless the request has a lock) and install. Raises BuildFailed. Cancelling it ends its box."""
+    requirements.check_python(request.python)
+    wanted = requirements.check(request.requirements)
+    log = BuildLog(on_line)
+    for name in wanted.provided:
+        log.say(f"{name} is provided by the platform; it is not installed.")
+    if not wanted.install and request.lock is None:
+        return BuildResult()
+    box = BuildBox(launcher, egress, settings, log)
+    try:
+        async with asyncio.timeout(settings.wall_seconds):
+            lock = await _lock(wanted.install, box, log) if request.lock is None else request.lock
+            if not locks.check(lock, locks.platform_pins()):
+                return BuildResult(None, lock)
+            return BuildResult(await _install(lock, box, Store(store), settings.tree, log), lock)
+    except TimeoutError:
+        raise BuildFailed(
+            f"The build took longer than {settings.wall_seconds:.0f} seconds.",
+            code="timeout",
+            hint="Require fewer or smaller packages, or narrow their versions so that they resolve faster.",
+            detail=log.tail(),
+        ) from None
+
+
+async def _lock(lines: tuple[str, ...], box: BuildBox, log: BuildLog) -> str:
+    """Versions and hashes of all that the lines need."""
+    log.say(f"Locking {len(lines)} {'requirement' if len(lines) == 1 else 'requirements'}.")
+    constraints = [f"{name}=={version}" for name, version in locks.platform_pins().items()]
+    omit = sorted(requirements.PROVIDED)
+    return await box.run(locks.read, phase="lock", requirements=lines, constraints=constraints, omit=omit)
+
+
+async def _install(lock: str, box: BuildBox, store: Store, limits: TreeLimits, log: BuildLog) -> str:
+    """Digest of what the lock installs. Nothing is installed when some revision's same lock was before."""
+    # The lock has the hash of every package, so whoever locked the same trusts the same packages.
+    key = hashlib.sha256(f"{sys.version}\n{sysconfig.get_platform()}\n{lock}".encode()).hexdigest()
+    digest = await asyncio.to_thread(store.dependencies_of, key)
+    if digest is not None:
+        log.say("These packages are installed already.")
+        return digest
+    with store.staging("dependencies") as staged:
+        files = await box.run(lambda pipe: _unpack(pipe, staged / "tree", limits), phase="install", lock=lock)
+        digest = tree_digest(files)
+        await asyncio.to_thread(store.publish, "dependencies", staged / "tree", digest)
+    await asyncio.to_thread(store.remember, key, digest)
+    log.say(f"Installed {len(files)} files.")
+    return digest
+
+
+def _unpack(pipe: int, folder: Path, limits: TreeLimits) -> list[tuple[str, str]]:
+    folder.mkdir(mode=0o700)
+    writer = TreeWriter(folder, limits)
+    with open(pipe, "rb", closefd=False) as stream:
+        for entry in read_tar(stream):
+            if entry.is_file:
+                writer.add_file(entry.name, entry.size, entry.chunks)
+    return writer.files

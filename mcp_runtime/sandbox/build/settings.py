@@ -1,0 +1,59 @@
+"""What the operator decides about builds."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mcp_runtime.ports.workers import WorkerLimits
+from mcp_runtime.sandbox.egress import EgressLimits
+from mcp_runtime.sandbox.trees import MIB, TreeLimits
+
+PYPI = "https://pypi.org/simple"
+_COMPANIONS = {"pypi.org": ("files.pythonhosted.org",)}
+"""Indexes that keep their files on another host."""
+
+_BOX = WorkerLimits(
+    memory_mb=2_048,  # its files are memory as well
+    cpu_cores=2.0,
+    processes=256,
+    open_files=1_024,
+    tmp_mb=1_024,
+    tmp_inodes=131_072,
+    file_mb=512,
+)
+_TREE = TreeLimits(files=40_000, folders=10_000, total_bytes=512 * MIB, file_bytes=256 * MIB, depth=32, portable=False)
+"""Names in packages are the packages' own: they have to fit this system, not every other one."""
+_TRAFFIC = EgressLimits(total_bytes=1_024 * MIB)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettings:
+    """Where packages come from, and what one build may use."""
+
+    runtime_dir: Path
+    """The content-addressed runtime folder: the box's own program is in it."""
+    uv: Path
+    index_url: str = PYPI
+    index_hosts: tuple[str, ...] = ()
+    """Further hosts where the index keeps its files, as `Grant.parse` reads them."""
+    certificates: Path | None = None
+    """PEM file of the authorities to trust; None trusts those that uv brings."""
+    python: Path = field(default_factory=lambda: Path(sys.executable).resolve())
+    wall_seconds: float = 120.0
+    """Of locking and installing together."""
+    limits: WorkerLimits = _BOX
+    tree: TreeLimits = _TREE
+    traffic: EgressLimits = _TRAFFIC
+
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts that a build may reach. Raises ValueError for an index that the proxy cannot reach."""
+        url = urlsplit(self.index_url)
+        if url.scheme != "https" or not url.hostname:
+            raise ValueError(
+                f"The package index '{self.index_url}' cannot be used: builds leave their sandbox by CONNECT only. "
+                "Name an https:// URL with a host name."
+            )
+        return (f"{url.hostname}:{url.port or 443}", *_COMPANIONS.get(url.hostname, ()), *self.index_hosts)

@@ -1,0 +1,140 @@
+"""Inside a build's box: run `uv` once, by the order that stands on standard input (SANDBOX 5).
+
+`lock` resolves requirements and writes the lock to standard output. `install` installs a lock, compiles it and writes
+the result to standard output as a tar stream. Standard error is the build log. The exit status is uv's.
+
+No package's code runs: only wheels are taken (`--no-build`; the variable of that name does nothing for `uv pip`), and
+a wheel is unpacked and compiled, not executed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Final, TypedDict
+
+FAILED: Final = 120
+"""Exit status when the fault is this program's or its box's."""
+
+
+class Order(TypedDict):
+    """What the host wants done."""
+
+    phase: str
+    folder: str
+    """Empty and writable, for everything that the build makes. Bytecode remembers it."""
+    uv: str
+    python: str
+    index_url: str
+    certificates: str
+    """PEM text; empty for those that uv brings."""
+    requirements: list[str]
+    constraints: list[str]
+    omit: list[str]
+    """Packages that the platform provides: left out even where another package needs them."""
+    lock: str
+    proxy_socket: str
+
+
+def main() -> int:
+    order: Order = json.load(sys.stdin.buffer)
+    Path(order["folder"]).mkdir(exist_ok=True)
+    from mcp_runtime.sandbox.guest import egress_forwarder
+
+    listener = egress_forwarder.listen()
+    egress_forwarder.serve(listener, order["proxy_socket"])
+    environment = _environment(order) | egress_forwarder.environment(listener.getsockname()[1])
+    return (_lock if order["phase"] == "lock" else _install)(order, environment)
+
+
+def _environment(order: Order) -> dict[str, str]:
+    root = Path(order["folder"])
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(root),
+        "TMPDIR": str(root),
+        "LANG": "C.UTF-8",
+        "NO_COLOR": "1",
+        "UV_CACHE_DIR": str(root / "cache"),
+        "UV_CONCURRENT_DOWNLOADS": "8",
+        "UV_CONCURRENT_INSTALLS": "4",
+        "UV_DEFAULT_INDEX": order["index_url"],
+        "UV_HTTP_TIMEOUT": "30",
+        "UV_KEYRING_PROVIDER": "disabled",
+        "UV_LINK_MODE": "copy",
+        "UV_NO_CONFIG": "1",
+        "UV_NO_PROGRESS": "1",
+        "UV_PYTHON": order["python"],
+        "UV_PYTHON_DOWNLOADS": "never",
+        # The store is read-only and unpacking sets new times: bytecode that checks times would be made at every start.
+        "PYC_INVALIDATION_MODE": "UNCHECKED_HASH",
+    }
+    if order["certificates"]:
+        certificates = root / "certificates.pem"
+        certificates.write_text(order["certificates"])
+        environment["SSL_CERT_FILE"] = str(certificates)
+    return environment
+
+
+def _lock(order: Order, environment: dict[str, str]) -> int:
+    root = Path(order["folder"])
+    wanted, constraints, lock = root / "requirements.txt", root / "constraints.txt", root / "lock.txt"
+    wanted.write_text("".join(f"{line}\n" for line in order["requirements"]))
+    constraints.write_text("".join(f"{line}\n" for line in order["constraints"]))
+    command = ["pip", "compile", "--quiet", str(wanted), "--constraints", str(constraints), "--output-file", str(lock)]
+    command += ["--no-build", "--generate-hashes", "--no-header", "--no-annotate"]
+    for name in order["omit"]:
+        command += ["--no-emit-package", name]
+    status = _uv(order, command, environment)
+    if status == 0:
+        sys.stdout.buffer.write(lock.read_bytes())
+        sys.stdout.buffer.flush()
+    return status
+
+
+def _install(order: Order, environment: dict[str, str]) -> int:
+    root = Path(order["folder"])
+    lock, target = root / "lock.txt", root / "out"
+    lock.write_text(order["lock"])
+    command = ["pip", "install", "--requirements", str(lock), "--target", str(target)]
+    command += ["--no-build", "--require-hashes", "--no-deps", "--compile-bytecode"]
+    status = _uv(order, command, environment)
+    if status == 0:
+        _stream(target)
+    return status
+
+
+def _uv(order: Order, command: list[str], environment: dict[str, str]) -> int:
+    status = subprocess.run(
+        [order["uv"], *command], env=environment, cwd=order["folder"], stdin=subprocess.DEVNULL, stdout=2, check=False
+    ).returncode
+    return status if status >= 0 else 128 - status
+
+
+def _stream(target: Path) -> None:
+    """Regular files only, in the order of their names, without owners and times."""
+    names: list[str] = []
+    for folder, _, files in os.walk(target):
+        names.extend(os.path.relpath(os.path.join(folder, name), target) for name in files if name != ".lock")
+    with tarfile.open(fileobj=sys.stdout.buffer, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+        for name in sorted(names):
+            path = target / name
+            if path.is_file() and not path.is_symlink():
+                entry = tarfile.TarInfo(name)
+                entry.size = path.stat().st_size
+                with path.open("rb") as file:
+                    tar.addfile(entry, file)
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.path.append(os.path.abspath(__file__).removesuffix("/mcp_runtime/sandbox/guest/builder.py"))
+    try:
+        sys.exit(main())
+    except OSError as error:
+        sys.stderr.write(f"The build's box failed: {error}\n")
+        sys.exit(FAILED)
