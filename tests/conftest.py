@@ -16,6 +16,7 @@ from pytest_django import DjangoDbBlocker
 
 from controlplane.local.pytest_plugin import TestServices
 from controlplane.settings.databases import postgres
+from tests.support.platform import RunningPlatform, platform, temporary_home
 
 pytest_plugins = ["tests.support.cast"]
 
@@ -33,12 +34,19 @@ def django_db_setup(
         with as_owner():
             call_command("migrate", verbosity=0)
 
-    flush = TransactionTestCase._fixture_teardown
-    TransactionTestCase._fixture_teardown = lambda self: _empty_tables(services)
-    yield
-    TransactionTestCase._fixture_teardown = flush
+    with pytest.MonkeyPatch.context() as patch:
+        # Django would empty the tables as `stoa_app`, which may not TRUNCATE.
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: _empty_tables(services))
+        yield
     with django_db_blocker.unblock():
         connections.close_all()
+
+
+@pytest.fixture(scope="session")
+def running_platform() -> Iterator[RunningPlatform]:
+    """`stoa up`, started once for all tests that need the whole."""
+    with temporary_home() as home, platform(home) as running:
+        yield running
 
 
 @contextlib.contextmanager
@@ -66,7 +74,7 @@ def _create_database(services: TestServices) -> None:
 
 
 def _empty_tables(services: TestServices) -> None:
-    """After a test that committed. Django would do it as `stoa_app`, which may not TRUNCATE."""
+    """After a test that committed, as the owner."""
     for connection in connections.all(initialized_only=True):
         connection.close()
     with psycopg.connect(services.urls.owner) as owner:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.platform import PlatformFailed, RunningPlatform, platform
 from tests.support.waiting import wait_until, wait_until_async
 
-__all__ = ["wait_until", "wait_until_async"]
+__all__ = ["PlatformFailed", "RunningPlatform", "platform", "wait_until", "wait_until_async"]

@@ -69,6 +69,11 @@ class Home:
     def runner_socket(self) -> Path:
         return self.run / "runner.sock"
 
+    def everything(self) -> list[Path]:
+        """All that a reset deletes. Named one by one: whatever else lies in the folder is not ours."""
+        kept = (self.postgres, self.redis, self.store, self.root / "runtime", self.run)
+        return [*kept, self.secrets, self.demo, self.settings]
+
     def create(self) -> None:
         """Make the folders, 0700. A `run` folder outside STOA_HOME must be ours: its parent is everyone's."""
         for folder in (self.root, self.run, self.store):

@@ -104,7 +104,7 @@ def start(
     cwd: Path | None = None,
     stdout: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own: the terminal's Ctrl-C reaches the supervisor only, which then decides."""
+    """Start a process in a session of its own: the terminal's Ctrl-C reaches the supervisor alone, which decides."""
     with unblocked_signals():
         return subprocess.Popen(
             argv,

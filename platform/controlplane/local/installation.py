@@ -1,0 +1,191 @@
+"""What `stoa up` runs: each process with its command and exactly the environment that it needs."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from controlplane.local import postgres, redis
+from controlplane.local.home import Home
+from controlplane.local.postgres import Postgres, PostgresUrls
+from controlplane.local.redis import Redis
+from controlplane.local.supervisor import Program
+
+MACHINE = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+)  # fmt: skip
+"""Facts about the machine that any process may know."""
+
+FOR_THE_RUNNER = ("STOA_SANDBOX_LAUNCHER", "STOA_BUILD_INDEX_URL")
+"""Settings that the runner reads. It starts tenants' code, so it never sees an address or a secret of the platform."""
+
+OWNER_URL = "DATABASE_OWNER_URL"
+URLS = ("DATABASE_URL", OWNER_URL, "REDIS_URL")
+
+
+class UrlsIncomplete(Exception):
+    """The caller brings a PostgreSQL of their own and has named only one of its roles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where everything answers."""
+
+    postgres: PostgresUrls
+    redis: str
+    web: str
+
+
+class Installation:
+    """The processes of one STOA_HOME. Services that the caller names by URL are not started."""
+
+    def __init__(
+        self, home: Home, environ: Mapping[str, str], secrets: Mapping[str, str], listener: socket.socket
+    ) -> None:
+        self.home = home
+        self._environ = environ
+        self._secrets = secrets
+        self._listener = listener
+        foreign_postgres, foreign_redis = _foreign_postgres(environ), _value(environ, "REDIS_URL")
+        self._postgres = None if foreign_postgres else Postgres(home)
+        self._redis = None if foreign_redis else Redis(home)
+        self.addresses = Addresses(
+            foreign_postgres or Postgres(home).urls(),
+            foreign_redis or Redis(home).url,
+            f"http://127.0.0.1:{listener.getsockname()[1]}",
+        )
+
+    def prepare(self) -> None:
+        """Make what the services need on disk. Takes a second the first time."""
+        for service in (self._postgres, self._redis):
+            if service:
+                service.prepare()
+
+    def services(self) -> list[Program]:
+        programs = []
+        if self._postgres:
+            programs.append(
+                Program(
+                    "postgres",
+                    self._postgres.command,
+                    self._postgres.environment,
+                    self.home.root,
+                    stop_signal=postgres.STOP_SIGNAL,
+                    ready=self._postgres.ready,
+                    hush=("LOG:  ",),
+                )
+            )
+        if self._redis:
+            programs.append(
+                Program(
+                    "redis",
+                    self._redis.command,
+                    self._redis.environment,
+                    self.home.root,
+                    stop_signal=redis.STOP_SIGNAL,
+                    ready=self._redis.ready,
+                    hush=(" # ", " * ", "signal-handler"),
+                )
+            )
+        return programs
+
+    def runner(self) -> Program:
+        environment = {
+            **_only(self._environ, MACHINE + FOR_THE_RUNNER),
+            "STOA_ENV": self._stoa_env,
+            "STOA_HOME": str(self.home.root),
+            "STOA_STORE": str(self.home.store),
+            "STOA_RUNNER_SOCKET": str(self.home.runner_socket),
+            "PYTHONUNBUFFERED": "1",
+        }
+        return self._python("runner", "mcp_runtime.sandbox.runner", environment=environment)
+
+    def migrate(self) -> Program:
+        environment = {**self.environment, OWNER_URL: self.addresses.postgres.owner, "STOA_DB_ROLE": "owner"}
+        return self._python("migrate", "django", "migrate", "--no-input", "--verbosity=0", environment=environment)
+
+    def web(self) -> Program:
+        """Takes a socket that already listens: a restart of web loses no connection, and nobody else gets the port."""
+        options = ["--loop=uvloop", "--http=httptools", "--ws=websockets", "--lifespan=on", "--no-access-log"]
+        options += [f"--fd={self._listener.fileno()}", "--timeout-graceful-shutdown=2", "--no-server-header"]
+        environment = {"STOA_DATABASE_POOL": "10", **self.environment}
+        fds = (self._listener.fileno(),)
+        command = ("uvicorn", "controlplane.asgi:application", *options)
+        return self._python("web", *command, environment=environment, pass_fds=fds)
+
+    def worker(self) -> Program:
+        return self._celery("worker", "--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=INFO")
+
+    def beat(self) -> Program:
+        return self._celery("beat", f"--schedule={self.home.run / 'beat'}", "--pidfile=", "--loglevel=INFO")
+
+    def seed(self) -> Program:
+        return self._python("demo", "django", "seed_demo", environment=self.environment)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of the processes that are the platform. None but `migrate` knows the owner's URL."""
+        settled = {name for url in URLS for name in (url, f"{url}_FILE")}
+        return {
+            **{name: value for name, value in self._environ.items() if name not in settled},
+            "STOA_ENV": self._stoa_env,
+            "STOA_HOME": str(self.home.root),
+            "STOA_STORE": str(self.home.store),
+            "STOA_RUNNER_SOCKET": str(self.home.runner_socket),
+            "STOA_PUBLIC_URL": self._environ.get("STOA_PUBLIC_URL", self.addresses.web),
+            "DATABASE_URL": self.addresses.postgres.app,
+            "REDIS_URL": self.addresses.redis,
+            "DJANGO_SETTINGS_MODULE": "controlplane.settings",
+            "PYTHONUNBUFFERED": "1",
+            **{name: value for name, value in self._secrets.items() if not _is_given(self._environ, name)},
+        }
+
+    @property
+    def _stoa_env(self) -> str:
+        return self._environ.get("STOA_ENV", "development")
+
+    def _celery(self, kind: str, *options: str) -> Program:
+        command = ("celery", "--app=controlplane.celery", kind, *options)
+        return self._python(kind, *command, environment=self.environment)
+
+    def _python(
+        self, name: str, module: str, *arguments: str, environment: Mapping[str, str], pass_fds: tuple[int, ...] = ()
+    ) -> Program:
+        return Program(
+            name,
+            [sys.executable, "-m", module, *arguments],
+            environment,
+            self.home.root,
+            stop_signal=signal.SIGTERM,
+            pass_fds=pass_fds,
+        )
+
+
+def _only(environ: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    return {name: environ[name] for name in names if name in environ}
+
+
+def _foreign_postgres(environ: Mapping[str, str]) -> PostgresUrls | None:
+    app, owner = _value(environ, "DATABASE_URL"), _value(environ, OWNER_URL)
+    if app and not owner:
+        raise UrlsIncomplete(
+            f"DATABASE_URL is set, {OWNER_URL} is not. Migrations run as the role that owns the tables: give its URL, "
+            "postgresql://stoa_owner@host/stoa. Or unset DATABASE_URL to use the embedded PostgreSQL."
+        )
+    return PostgresUrls(app, owner) if app else None
+
+
+def _value(environ: Mapping[str, str], name: str) -> str:
+    """The variable, or the content of the file that NAME_FILE names; as controlplane.env reads secrets."""
+    if file := environ.get(f"{name}_FILE"):
+        return Path(file).read_text(encoding="utf-8").strip()
+    return environ.get(name, "")
+
+
+def _is_given(environ: Mapping[str, str], name: str) -> bool:
+    return bool(environ.get(name) or environ.get(f"{name}_FILE"))
