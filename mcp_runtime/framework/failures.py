@@ -9,6 +9,7 @@ from mcp_runtime.framework.components.prompt import MissingArguments
 from mcp_runtime.framework.errors import PromptError, ResourceError, ToolError
 from mcp_runtime.framework.functions.arguments import ArgumentError
 from mcp_runtime.framework.running import Interrupted
+from mcp_runtime.framework.types import ErrorData
 from mcp_runtime.protocol.errors import Internal, InvalidParams, McpError
 
 __all__ = ("as_rpc_error", "as_tool_result")
@@ -19,7 +20,7 @@ _log = logging.getLogger(__name__)
 def as_tool_result(error: BaseException, *, name: str, masked: bool) -> dict[str, Any]:
     """The result with `isError` for a failed tool. Re-raises JSON-RPC errors as they are."""
     if isinstance(error, McpError):
-        raise error
+        raise _rebuilt(error)
     if isinstance(error, (ToolError, ResourceError, PromptError)):
         text = str(error)
     elif isinstance(error, ArgumentError):
@@ -33,7 +34,7 @@ def as_tool_result(error: BaseException, *, name: str, masked: bool) -> dict[str
 def as_rpc_error(error: BaseException, *, doing: str, masked: bool) -> McpError:
     """The JSON-RPC error for a failed resource or prompt; `doing` as in "reading resource 'data://x'"."""
     if isinstance(error, McpError):
-        return error
+        return _rebuilt(error)
     if isinstance(error, (ToolError, ResourceError, PromptError)):
         return Internal(str(error))
     if isinstance(error, MissingArguments):
@@ -42,6 +43,14 @@ def as_rpc_error(error: BaseException, *, doing: str, masked: bool) -> McpError:
         return InvalidParams(f"Error {doing}: {error.masked if masked else error}")
     _log.error("Error %s", doing, exc_info=error)
     return Internal(f"Error {doing}" if masked else f"Error {doing}: {_words(error)}")
+
+
+def _rebuilt(error: McpError) -> McpError:
+    """`McpError(ErrorData(…))`, as authors of older servers write it, in our own form."""
+    given: object = error.message
+    if isinstance(given, ErrorData):
+        return McpError(given.message, code=given.code, data=given.data)
+    return error
 
 
 def _words(error: BaseException) -> str:

@@ -32,6 +32,7 @@ from mcp_runtime.framework.types.results import (
     CallToolResult,
     CreateMessageResult,
     ElicitResult,
+    ErrorData,
     GetPromptResult,
     InitializeResult,
     ListRootsResult,
@@ -42,7 +43,18 @@ from mcp_runtime.framework.types.results import (
     SamplingMessage,
 )
 
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+
 __all__ = (
+    "INTERNAL_ERROR",
+    "INVALID_PARAMS",
+    "INVALID_REQUEST",
+    "METHOD_NOT_FOUND",
+    "PARSE_ERROR",
     "Annotations",
     "AudioContent",
     "BlobResourceContents",
@@ -51,6 +63,7 @@ __all__ = (
     "CreateMessageResult",
     "ElicitResult",
     "EmbeddedResource",
+    "ErrorData",
     "GetPromptResult",
     "Icon",
     "ImageContent",

@@ -13,6 +13,7 @@ __all__ = (
     "CallToolResult",
     "CreateMessageResult",
     "ElicitResult",
+    "ErrorData",
     "GetPromptResult",
     "InitializeResult",
     "ListRootsResult",
@@ -125,3 +126,11 @@ class GetPromptResult(Model):
     _nested: ClassVar[Mapping[str, Any]] = {
         "messages": lambda values: [PromptMessage.from_wire(value) for value in values]
     }
+
+
+class ErrorData(Model):
+    """A JSON-RPC error as older SDKs build it: `McpError(ErrorData(code=…, message=…))`."""
+
+    code: int
+    message: str
+    data: Any = None

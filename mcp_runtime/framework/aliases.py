@@ -1,0 +1,183 @@
+"""`import fastmcp`, `mcp.types` and their like, resolved to this framework (FASTMCP 0.1, 0.2).
+
+`install()` puts a finder in front of the others: inside a sandbox, servers written for FastMCP load unchanged. A
+distribution that the server's own requirements pin is left alone: `install(pinned={"fastmcp"})`. Nothing happens
+before `install()` is called; a program that uses the real packages beside ours never sees the aliases.
+
+Modules are views: names are looked up where they live when first used, so that installing costs nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+__all__ = ("install", "uninstall")
+
+_FRAMEWORK = "mcp_runtime.framework"
+_TYPES = f"{_FRAMEWORK}.types"
+_CLIENT = "mcp_runtime.client"
+_PROTOCOL_ERRORS = "mcp_runtime.protocol.errors"
+
+
+def install(pinned: Collection[str] = ()) -> None:
+    """Resolve the names from now on, except those of the distributions in `pinned`. Again changes the choice."""
+    uninstall()
+    left = {name.lower().replace("_", "-") for name in pinned}
+    if "fastmcp" in left:
+        left.add("mcp")  # the real one stands on it
+    tops = {"fastmcp", "mcp"} - left
+    if tops:
+        sys.meta_path.insert(0, _Finder(tops))
+
+
+def uninstall() -> None:
+    """Take the finder away, and the modules it made."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+    for name, module in list(sys.modules.items()):
+        if isinstance(module, _Alias):
+            del sys.modules[name]
+
+
+class _Alias(ModuleType):
+    """A module whose names live elsewhere."""
+
+    def __getattr__(self, name: str) -> Any:
+        home = _names_of(self.__name__).get(name)
+        if home is None:
+            raise AttributeError(f"{self.__name__}.{name} is not part of this version of the framework")
+        module, _, attribute = home.partition(":")
+        value = getattr(import_module(module), attribute or name) if attribute != "*" else import_module(module)
+        setattr(self, name, value)
+        return value
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *_names_of(self.__name__)})
+
+
+class _Loader(Loader):
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _Alias(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        names = sorted(_names_of(module.__name__))
+        vars(module)["__all__"] = names
+        if module.__name__ == "fastmcp":
+            vars(module)["__version__"] = "2.14.7"  # the generation whose behaviour the framework keeps
+
+
+class _Finder(MetaPathFinder):
+    def __init__(self, tops: set[str]) -> None:
+        self._tops = tops
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] not in self._tops:
+            return None
+        if fullname in _MODULES:
+            return ModuleSpec(fullname, _Loader(), is_package=True)
+        raise ModuleNotFoundError(
+            f"{fullname} is not part of this version of the framework. To use the real package instead, "
+            "pin fastmcp in the server's requirements.",
+            name=fullname,
+        )
+
+
+def _names_of(module: str) -> dict[str, str]:
+    """Where the names of an alias live: `module:attribute`, or a whole module as `module:*`."""
+    names = _MODULES[module]
+    found = dict(names) if isinstance(names, dict) else {}
+    if isinstance(names, str):
+        home = import_module(names)
+        found = {name: f"{names}:{name}" for name in getattr(home, "__all__", ())}
+    for other in _MODULES:
+        parent, _, child = other.rpartition(".")
+        if parent == module and child not in found:
+            found[child] = f"{other}:*"
+    return found
+
+
+def _at(home: str, *names: str) -> dict[str, str]:
+    return {name: f"{home}:{name}" for name in names}
+
+
+_SERVER = _at(f"{_FRAMEWORK}.server", "FastMCP") | _at(f"{_FRAMEWORK}.context", "Context")
+_MEDIA = _at(f"{_FRAMEWORK}.media", "Image", "Audio", "File")
+_TOOLS = _at(f"{_FRAMEWORK}.components", "Tool", "FunctionTool", "ToolResult")
+_RESOURCES = _at(
+    f"{_FRAMEWORK}.components",
+    "Resource",
+    "FunctionResource",
+    "ResourceTemplate",
+    "FunctionTemplate",
+    "TextResource",
+    "BinaryResource",
+    "FileResource",
+    "HttpResource",
+    "DirectoryResource",
+) | _at(f"{_FRAMEWORK}.resource_contents", "ResourceContent", "ResourceResult")
+_RESOURCES["FunctionResourceTemplate"] = f"{_FRAMEWORK}.components:FunctionTemplate"
+_PROMPTS = _at(f"{_FRAMEWORK}.components", "Prompt", "FunctionPrompt", "Message", "PromptResult") | _at(
+    _TYPES, "PromptArgument", "PromptMessage", "TextContent"
+)
+_ANSWERS = _at(f"{_FRAMEWORK}.asking.elicitation", "AcceptedElicitation", "DeclinedElicitation", "CancelledElicitation")
+_ERRORS = _at(
+    f"{_FRAMEWORK}.errors",
+    "FastMCPError",
+    "ToolError",
+    "ResourceError",
+    "PromptError",
+    "NotFoundError",
+    "DisabledError",
+    "ValidationError",
+    "InvalidSignature",
+    "ClientError",
+)
+_LOGGING = {"get_logger": "logging:getLogger"}
+_DEPENDENCIES = _at(
+    f"{_FRAMEWORK}.dependencies",
+    "AccessToken",
+    "get_access_token",
+    "get_context",
+    "get_http_headers",
+    "get_http_request",
+)
+_CLIENTS = _at(_CLIENT, "Client", "CallToolResult")
+_MCP_ERROR = _at(_PROTOCOL_ERRORS, "McpError")
+
+_MODULES: dict[str, dict[str, str] | str] = {
+    "fastmcp": _SERVER | _at(_CLIENT, "Client"),
+    "fastmcp.client": _at(_CLIENT, "Client"),
+    "fastmcp.client.client": _CLIENTS,
+    "fastmcp.client.elicitation": _at(_TYPES, "ElicitResult"),
+    "fastmcp.client.logging": _at(f"{_CLIENT}.handlers", "LogMessage"),
+    "fastmcp.exceptions": _ERRORS | _MCP_ERROR,
+    "fastmcp.prompts": _PROMPTS,
+    "fastmcp.prompts.prompt": _PROMPTS,
+    "fastmcp.resources": _RESOURCES,
+    "fastmcp.resources.resource": _RESOURCES,
+    "fastmcp.resources.template": _RESOURCES,
+    "fastmcp.resources.types": _RESOURCES,
+    "fastmcp.server": _SERVER,
+    "fastmcp.server.context": _at(f"{_FRAMEWORK}.context", "Context") | _ANSWERS,
+    "fastmcp.server.dependencies": _DEPENDENCIES,
+    "fastmcp.server.elicitation": _ANSWERS,
+    "fastmcp.server.server": _SERVER,
+    "fastmcp.tools": _TOOLS,
+    "fastmcp.tools.tool": _TOOLS,
+    "fastmcp.utilities": {},
+    "fastmcp.utilities.logging": _LOGGING,
+    "fastmcp.utilities.types": _MEDIA,
+    "mcp": _MCP_ERROR,
+    "mcp.server": {},
+    "mcp.server.fastmcp": _SERVER | _MEDIA,
+    "mcp.shared": {},
+    "mcp.shared.exceptions": _MCP_ERROR,
+    "mcp.types": _TYPES,
+}
