@@ -13,11 +13,11 @@ DEBUG = False
 _HOW = 'Make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
 
 SECRET_KEY = env.secret(
-    "STOA_HOW_KEY",
+    "STOA_SECRET_KEY",
     remedy=f"It signs sessions. {_HOW} (For a first try on your own machine, set STOA_ENV=development.)",
 )
 if len(SECRET_KEY) < 32:
-    raise env.wrong("STOA_HOW_KEY", "is shorter than 32 characters", _HOW)
+    raise env.wrong("STOA_SECRET_KEY", "is shorter than 32 characters", _HOW)
 STOA_KEY_ENCRYPTION_KEYS = services.key_encryption_keys(default=None)
 
 STOA_PUBLIC_URL = services.public_url(default=None)
