@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from functools import cache, partial
 from typing import Final
 
@@ -42,7 +42,7 @@ def announce(channel: str, message: str) -> None:
         log.warning("Not announced on %s: %s. Listeners notice on their own within seconds.", channel, error)
 
 
-async def listen(channel: str) -> AsyncIterator[str | None]:
+async def listen(channel: str) -> AsyncGenerator[str | None, None]:
     """Messages as they come, for ever. None means that some may have been missed: first, and after each reconnect."""
     pause = 0.1
     while True:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from controlplane.announcements import KEYS, listen
 from controlplane.keys.authentication import principal_for
@@ -16,6 +17,7 @@ class DatabaseCredentials:
     async def authenticate(self, token: str, *, tenant: str) -> Principal | None:
         return await in_thread(principal_for, token, tenant)
 
-    async def revocations(self) -> AsyncIterator[str]:
-        async for key_id in listen(KEYS):
-            yield "*" if key_id is None else key_id
+    async def revocations(self) -> AsyncGenerator[str, None]:
+        async with aclosing(listen(KEYS)) as messages:
+            async for key_id in messages:
+                yield "*" if key_id is None else key_id
