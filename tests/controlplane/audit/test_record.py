@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import transaction
+
+from controlplane.audit import context
+from controlplane.audit.models import Entry
+from controlplane.audit.services import digest, record
+from tenants.context import NoTenantError, OtherTenantError, acting_for
+from tenants.models import Tenant
+from tenants.principal import Principal
+from tests.support.cast import Cast
+
+
+@pytest.fixture
+def request_id() -> Iterator[str]:
+    token = context.request_id.set("req_1")
+    yield "req_1"
+    context.request_id.reset(token)
+
+
+def test_an_entry_says_who_did_what_to_what(acme: Tenant, ada: Principal, request_id: str) -> None:
+    with acting_for(acme.id):
+        made = record("server.published", tenant_id=acme.id, acting=ada, target="srv_1", after={"slug": "weather"})
+        entry = Entry.objects.get(pk=made.pk)
+
+    assert (entry.action, entry.actor_kind, entry.actor, entry.target) == (
+        "server.published",
+        "user",
+        ada.subject,
+        "srv_1",
+    )
+    assert (entry.before, entry.after) == ("", digest({"slug": "weather"}))
+    assert entry.request_id == request_id
+
+
+def test_the_platform_acts_without_a_name(acme: Tenant) -> None:
+    with acting_for(acme.id):
+        entry = record("build.finished", tenant_id=acme.id, acting=None, target="rev_1", request_id="req_2")
+
+    assert (entry.actor_kind, entry.actor, entry.request_id) == ("platform", "", "req_2")
+
+
+def test_an_entry_goes_with_its_transaction(acme: Tenant, ada: Principal) -> None:
+    with acting_for(acme.id):
+        before = Entry.objects.count()
+        with transaction.atomic():
+            record("server.published", tenant_id=acme.id, acting=ada, target="srv_1")
+            transaction.set_rollback(True)
+
+        assert Entry.objects.count() == before
+
+
+def test_an_entry_needs_its_tenants_block(cast: Cast) -> None:
+    with pytest.raises(NoTenantError):
+        record("server.published", tenant_id=cast.acme.id, acting=None, target="srv_1")
+    with acting_for(cast.globex.id), pytest.raises(OtherTenantError):
+        record("server.published", tenant_id=cast.acme.id, acting=None, target="srv_1")
+
+
+def test_an_outsider_sees_no_entry(cast: Cast) -> None:
+    with acting_for(cast.globex.id):
+        tenants = set(Entry.objects.values_list("tenant_id", flat=True))
+
+    assert tenants == {cast.globex.id}
+
+
+def test_equal_states_have_equal_digests() -> None:
+    assert digest({"a": 1, "b": [True, None]}) == digest({"b": [True, None], "a": 1})
+    assert digest({"a": 1}) != digest({"a": "1"})
+    assert digest({}) != digest(None) == ""
