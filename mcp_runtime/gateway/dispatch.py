@@ -1,0 +1,250 @@
+"""From a judged request to the bytes of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from mcp_runtime.connectors.failures import misbehaved
+from mcp_runtime.connectors.upstream import Upstream
+from mcp_runtime.gateway.events import events_of
+from mcp_runtime.gateway.plans import LIST_METHODS, CompiledPlan
+from mcp_runtime.gateway.records import CallRecord
+from mcp_runtime.ports.workers import Caller
+from mcp_runtime.protocol import codec, param_headers, shaping
+from mcp_runtime.protocol.errors import Internal, InvalidParams, ParseError, UnknownPrompt, UnknownResource, UnknownTool
+from mcp_runtime.protocol.ladder import Request, RoutingHeaders
+from mcp_runtime.protocol.messages import (
+    Block,
+    EmbeddedResource,
+    Meta,
+    PromptResult,
+    ReadResult,
+    ResourceContents,
+    Result,
+    ResultMessage,
+    Text,
+    ToolResult,
+)
+from mcp_runtime.protocol.versions import META, PROGRESS_KEY, negotiate
+from mcp_runtime.transports.refusals import problem
+from mcp_runtime.transports.streamable_http import ResponseStream
+from tenants.principal import Principal
+
+MAX_VALIDATION_ERRORS = 5
+MAX_VALIDATION_TEXT = 500
+
+R = TypeVar("R", ToolResult, ReadResult, PromptResult)
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through the plan."""
+
+    request: Request
+    headers: RoutingHeaders
+    plan: CompiledPlan
+    principal: Principal
+    stream: ResponseStream
+    record: CallRecord
+
+    def caller(self) -> Caller:
+        """What the worker is told."""
+        request, principal = self.request, self.principal
+        return Caller(
+            request_id=self.record.request_id,
+            subject=principal.subject,
+            client_id=principal.client_id,
+            scopes=tuple(sorted(principal.scopes)),
+            protocol_version=request.revision.name,
+            client_capabilities=request.capabilities,
+            progress=request.progress_token is not None,
+            log_level=request.log_level,
+        )
+
+
+def answer_at_once(request: Request, plan: CompiledPlan) -> bytes | None:
+    """The answer to what the plan alone can answer; None for what a server must be asked."""
+    method = request.method
+    if method in LIST_METHODS:
+        if request.params.get("cursor") is not None:
+            raise InvalidParams("The cursor is not one of this endpoint's: its lists come in one piece.")
+        result = plan.listing(method, request.revision)
+    elif method == "server/discover":
+        result = plan.listing(method, request.revision)
+    elif method == "initialize":
+        result = plan.listing(method, negotiate(request.params.get("protocolVersion")))
+    elif method == "ping":
+        result = b"{}"
+    else:
+        return None
+    # The list was encoded when it was first asked for; only the id is new.
+    return b'{"jsonrpc":"2.0","id":' + codec.write(request.id) + b',"result":' + result + b"}"
+
+
+async def answer(call: Call) -> bytes:
+    """Ask the server, and encode what it says for this client. Raises McpError."""
+    match call.request.method:
+        case "tools/call":
+            result: Result = await _call_tool(call)
+        case "resources/read":
+            result = await _read_resource(call)
+        case "prompts/get":
+            result = await _get_prompt(call)
+        case method:
+            raise AssertionError(f"The ladder let {method} through, and nothing answers it.")
+    try:
+        shaped = shaping.result(_sound(result), call.request.revision, server_info=call.plan.server_info)
+        return codec.write(ResultMessage(call.request.id, shaped))
+    except (ParseError, OverflowError) as error:
+        call.record.reason = f"A result that cannot be sent on: {error}"
+        raise misbehaved(call.record.request_id) from None
+
+
+async def _call_tool(call: Call) -> ToolResult:
+    params = call.request.params
+    name = _string(params, "name")
+    tool = call.plan.tools.get(name)
+    if tool is None:
+        raise UnknownTool(name)
+    call.record.name = name
+    arguments = params.get("arguments")
+    if arguments is None:
+        arguments = {}
+    if not isinstance(arguments, dict):
+        raise InvalidParams("params.arguments must be an object.")
+    if call.request.revision.modern and tool.marks:
+        param_headers.compare(tool.marks, call.headers.parameters, arguments)
+    if tool.fault is not None:
+        hint = "Its developer must change the tool's input schema."
+        raise Internal(
+            f"This tool cannot be called: {tool.fault}",
+            data=problem("bad_schema", "upstream", hint, call.record.request_id),
+        )
+    if tool.validator is not None and not tool.validator.is_valid(arguments):
+        call.record.outcome = "tool_error"
+        return ToolResult(content=[Text(text=_why_invalid(tool.validator, arguments))], is_error=True)
+    result = await _use(call, tool.upstream, {"name": tool.upstream_name, "arguments": arguments}, _TOOL_RESULT)
+    if result.is_error is True:
+        call.record.outcome = "tool_error"
+    return result
+
+
+async def _read_resource(call: Call) -> ReadResult:
+    uri = _string(call.request.params, "uri")
+    found = call.plan.read(uri)
+    if found is None:
+        raise UnknownResource(uri)
+    upstream, upstream_uri = found
+    call.record.name = uri[:200]
+    result = await _use(call, upstream, {"uri": upstream_uri}, _READ_RESULT)
+    if upstream_uri != uri:
+        for contents in result.contents:
+            if contents.uri == upstream_uri:
+                contents.uri = uri
+    if not all(contents.has_one_body for contents in result.contents):
+        call.record.reason = "Contents with both text and blob, or neither."
+        raise misbehaved(call.record.request_id)
+    return result
+
+
+async def _get_prompt(call: Call) -> PromptResult:
+    params = call.request.params
+    name = _string(params, "name")
+    prompt = call.plan.prompts.get(name)
+    if prompt is None:
+        raise UnknownPrompt(name)
+    call.record.name = name
+    arguments = params.get("arguments")
+    if arguments is None:
+        arguments = {}
+    if not isinstance(arguments, dict) or not all(isinstance(value, str) for value in arguments.values()):
+        raise InvalidParams("params.arguments must be an object of strings.")
+    missing = prompt.required - arguments.keys()
+    if missing:
+        raise InvalidParams(f"The prompt needs: {', '.join(sorted(missing))}.")
+    return await _use(call, prompt.upstream, {"name": prompt.upstream_name, "arguments": arguments}, _PROMPT_RESULT)
+
+
+async def _use(call: Call, upstream: Upstream, params: dict[str, object], decoder: msgspec.json.Decoder[R]) -> R:
+    request = call.request
+    meta = _passed_on(request.params.get("_meta"))
+    if meta:
+        params["_meta"] = meta
+    raw = await upstream.call(
+        request.method,
+        msgspec.Raw(codec.write(params)),
+        caller=call.caller(),
+        on_event=events_of(request, call.stream),
+    )
+    try:
+        return decoder.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        call.record.reason = f"Not a result of {request.method}: {error}"[:200]
+        raise misbehaved(call.record.request_id) from None
+
+
+def _passed_on(meta: object) -> dict[str, object]:
+    """What a server sees of `_meta`: all but the protocol's own keys, for which it has its `Caller` (M-01)."""
+    if not isinstance(meta, dict):
+        return {}
+    return {key: value for key, value in meta.items() if key != PROGRESS_KEY and not key.startswith(META)}
+
+
+def _string(params: Mapping[str, object], name: str) -> str:
+    value = params.get(name)
+    if not isinstance(value, str):
+        raise InvalidParams(f"params.{name} must be a string.")
+    return value
+
+
+def _why_invalid(validator: object, arguments: dict[str, object]) -> str:
+    """For the model that made the call, which can then make a better one (E-01)."""
+    lines = []
+    for error in validator.iter_errors(arguments):  # type: ignore[attr-defined]
+        where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
+        lines.append(f"{'arguments' + where if where else 'arguments'}: {error.message[:MAX_VALIDATION_TEXT]}")
+        if len(lines) == MAX_VALIDATION_ERRORS:
+            break
+    return "Input validation error: " + "; ".join(lines)
+
+
+def _sound(result: Result) -> Result:
+    """Check every part that was skipped while decoding. Raises ParseError."""
+    _sound_meta(result.meta)
+    if isinstance(result, ToolResult):
+        if isinstance(result.structured_content, msgspec.Raw):
+            result.structured_content = codec.sound(result.structured_content)
+        for block in result.content:
+            _sound_block(block)
+    elif isinstance(result, ReadResult):
+        for contents in result.contents:
+            _sound_contents(contents)
+    else:
+        for message in result.messages:
+            _sound_block(message.content)
+    return result
+
+
+def _sound_block(block: Block) -> None:
+    _sound_meta(block.meta)
+    if isinstance(block, EmbeddedResource):
+        _sound_contents(block.resource)
+
+
+def _sound_contents(contents: ResourceContents) -> None:
+    _sound_meta(contents.meta)
+
+
+def _sound_meta(meta: Meta) -> None:
+    if isinstance(meta, dict):
+        for key, value in meta.items():
+            meta[key] = codec.sound(value)
+
+
+_TOOL_RESULT = msgspec.json.Decoder(ToolResult)
+_READ_RESULT = msgspec.json.Decoder(ReadResult)
+_PROMPT_RESULT = msgspec.json.Decoder(PromptResult)

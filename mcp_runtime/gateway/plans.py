@@ -1,0 +1,239 @@
+"""A plan, ready to serve: everything that depends on the published version alone is done here, once.
+
+Names become tables, schemas become validators, lists become bytes per protocol revision. On the path of a call
+nothing of this is looked at twice, so a call beside a thousand tools costs what it costs beside one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import jsonschema_rs
+import msgspec
+from uritemplate import URITemplate
+
+from mcp_runtime.connectors.python import PythonUpstream
+from mcp_runtime.connectors.upstream import Upstream
+from mcp_runtime.ports.plans import Component, Member, PlanDocument
+from mcp_runtime.ports.sandboxes import Sandboxes
+from mcp_runtime.protocol import codec, param_headers, shaping
+from mcp_runtime.protocol.uri_templates import TemplateError, UriTemplate
+from mcp_runtime.protocol.versions import SERVER_INFO_KEY, SUPPORTED, Revision
+
+MAX_SCHEMA_BYTES = 256 * 1024
+MAX_SCHEMA_DEPTH = 64
+
+CAPABILITIES: dict[str, object] = {"tools": {}, "resources": {}, "prompts": {}}
+"""All three, always: their lists work, and may be empty (T-01)."""
+
+
+class PlanError(ValueError):
+    """The published version cannot be served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    upstream: Upstream
+    upstream_name: str
+    validator: jsonschema_rs.Validator | None
+    """Set where arguments are judged before the server sees them (FASTMCP S-03)."""
+    marks: tuple[param_headers.Mark, ...]
+    """Arguments that must stand in headers as well."""
+    fault: str | None = None
+    """Why it cannot be called, when its schema is not usable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    upstream: Upstream
+    upstream_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    upstream: Upstream
+    matcher: UriTemplate
+    upstream_template: str | None
+    """None when the server knows the template by its public spelling."""
+
+    def upstream_uri(self, uri: str, values: Mapping[str, str]) -> str:
+        if self.upstream_template is None:
+            return uri
+        return str(URITemplate(self.upstream_template).expand(dict(values)))
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    upstream: Upstream
+    upstream_name: str
+    required: frozenset[str]
+
+
+class CompiledPlan:
+    """One published version. Immutable, but for lists that are encoded when first asked for."""
+
+    def __init__(self, document: PlanDocument, sandboxes: Sandboxes) -> None:
+        self.tenant_id = document.tenant_id
+        self.endpoint_id = document.endpoint_id
+        self.version = document.version
+        self._document = document
+        upstreams = [_upstream(member, sandboxes) for member in document.members]
+        for component in (*document.tools, *document.resources, *document.resource_templates, *document.prompts):
+            if not 0 <= component.member < len(upstreams):
+                raise PlanError(f"A component names member {component.member} of {len(upstreams)}.")
+        self.tools = {
+            _text(one, "name"): _tool(one, upstreams[one.member], document.members[one.member])
+            for one in document.tools
+        }
+        self.resources = {
+            _text(one, "uri"): Resource(upstreams[one.member], one.upstream_name) for one in document.resources
+        }
+        self.templates = tuple(_template(one, upstreams[one.member]) for one in document.resource_templates)
+        self.prompts = {_text(one, "name"): _prompt(one, upstreams[one.member]) for one in document.prompts}
+        self.server_info = msgspec.Raw(codec.write({"name": document.server_name, "version": document.server_version}))
+        self._listings: dict[tuple[str, str], bytes] = {}
+
+    def listing(self, method: str, revision: Revision) -> bytes:
+        """The whole result of `tools/list` and its like, `server/discover` and `initialize`, for one revision."""
+        encoded = self._listings.get((method, revision.name))
+        if encoded is None:
+            encoded = codec.write(self._list(method, revision))
+            self._listings[method, revision.name] = encoded
+        return encoded
+
+    def read(self, uri: str) -> tuple[Upstream, str] | None:
+        """Who reads `uri`, and under which URI. A resource goes before a template that would match it too."""
+        resource = self.resources.get(uri)
+        if resource is not None:
+            return resource.upstream, resource.upstream_uri
+        for template in self.templates:
+            values = template.matcher.match(uri)
+            if values is not None:
+                return template.upstream, template.upstream_uri(uri, values)
+        return None
+
+    def _list(self, method: str, revision: Revision) -> dict[str, object]:
+        document = self._document
+        result: dict[str, object]
+        if method == "server/discover":
+            # Log messages go by the level in each request, so what is declared can be kept (LG-01).
+            result = {"supportedVersions": list(SUPPORTED), "capabilities": {**CAPABILITIES, "logging": {}}}
+        elif method == "initialize":
+            # Without sessions logging/setLevel could not be kept, so logging is not declared.
+            result = {
+                "protocolVersion": revision.name,
+                "capabilities": CAPABILITIES,
+                "serverInfo": self.server_info,
+            }
+        else:
+            key, components, shape = _LISTS[method]
+            result = {key: [shape(one.definition, revision) for one in components(document)]}
+        if method in ("server/discover", "initialize") and document.instructions:
+            result["instructions"] = document.instructions
+        if revision.modern:
+            ttl_ms, cache_scope = shaping.NOT_CACHED
+            result |= {
+                "resultType": "complete",
+                "ttlMs": ttl_ms,
+                "cacheScope": cache_scope,
+                "_meta": {SERVER_INFO_KEY: self.server_info},
+            }
+        return result
+
+
+Shape = Callable[[Mapping[str, object], Revision], dict[str, object]]
+_LISTS: dict[str, tuple[str, Callable[[PlanDocument], tuple[Component, ...]], Shape]] = {
+    "tools/list": ("tools", lambda document: document.tools, shaping.tool),
+    "resources/list": ("resources", lambda document: document.resources, shaping.resource),
+    "resources/templates/list": (
+        "resourceTemplates",
+        lambda document: document.resource_templates,
+        shaping.resource,
+    ),
+    "prompts/list": ("prompts", lambda document: document.prompts, shaping.prompt),
+}
+LIST_METHODS = frozenset(_LISTS)
+
+
+def _upstream(member: Member, sandboxes: Sandboxes) -> Upstream:
+    if member.kind != "python" or member.worker is None:
+        raise PlanError(f"A member of kind {member.kind!r} cannot be served by this version of the gateway.")
+    return PythonUpstream(member.worker, sandboxes)
+
+
+def _tool(component: Component, upstream: Upstream, member: Member) -> Tool:
+    schema = component.definition.get("inputSchema")
+    fault = None
+    marks: tuple[param_headers.Mark, ...] = ()
+    validator = None
+    try:
+        marks = param_headers.marks(schema)
+        if member.strict_input:
+            validator = compile_schema(schema)
+    except (param_headers.MarkError, SchemaError) as error:
+        fault = str(error)
+    return Tool(upstream, component.upstream_name, validator, marks, fault)
+
+
+def _template(component: Component, upstream: Upstream) -> Template:
+    template = _text(component, "uriTemplate")
+    try:
+        matcher = UriTemplate(template)
+    except TemplateError as error:
+        raise PlanError(str(error)) from None
+    return Template(upstream, matcher, None if component.upstream_name == template else component.upstream_name)
+
+
+def _prompt(component: Component, upstream: Upstream) -> Prompt:
+    arguments = component.definition.get("arguments")
+    required = frozenset(
+        str(one["name"])
+        for one in (arguments if isinstance(arguments, (list, tuple)) else ())
+        if isinstance(one, dict) and one.get("required") and "name" in one
+    )
+    return Prompt(upstream, component.upstream_name, required)
+
+
+def _text(component: Component, key: str) -> str:
+    value = component.definition.get(key)
+    if not isinstance(value, str):
+        raise PlanError(f"A component has no {key}.")
+    return value
+
+
+class SchemaError(ValueError):
+    """The schema cannot be used to judge arguments."""
+
+
+def compile_schema(schema: object) -> jsonschema_rs.Validator:
+    """A validator that fetches nothing and whose patterns take linear time (PROTOCOL T-03). Raises SchemaError."""
+    if not isinstance(schema, dict):
+        raise SchemaError("The input schema is not an object.")
+    try:
+        text = json.dumps(schema)
+    except (TypeError, ValueError, RecursionError):
+        raise SchemaError("The input schema is not JSON.") from None
+    if len(text) > MAX_SCHEMA_BYTES:
+        raise SchemaError(f"The input schema is longer than {MAX_SCHEMA_BYTES} bytes.")
+    if _depth(schema) > MAX_SCHEMA_DEPTH:
+        raise SchemaError(f"The input schema nests deeper than {MAX_SCHEMA_DEPTH} levels.")
+    try:
+        return jsonschema_rs.validator_for(schema, offline=True, pattern_options=jsonschema_rs.RegexOptions())
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        raise SchemaError(f"The input schema cannot be used: {str(error).splitlines()[0]}") from None
+
+
+def _depth(schema: object) -> int:
+    depth = 0
+    level: list[object] = [schema]
+    while level:
+        depth += 1
+        level = [
+            child
+            for node in level
+            if isinstance(node, (dict, list, tuple))
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+    return depth

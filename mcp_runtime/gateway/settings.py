@@ -1,0 +1,27 @@
+"""What a gateway is told at start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcp_runtime.authorization.principals import CACHE_SECONDS
+from mcp_runtime.protocol.codec import MAX_BYTES
+from mcp_runtime.transports.streamable_http import HEARTBEAT_SECONDS
+
+MAX_BODY_BYTES = MAX_BYTES
+BODY_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    public_url: str
+    """Where clients reach this gateway, without a path: `https://mcp.example.com`."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that a Host header may have, beside the public URL's own. `.example.com` allows what is below it."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of web pages that may call, beside the public URL's own."""
+    max_body_bytes: int = MAX_BODY_BYTES
+    body_seconds: float = BODY_SECONDS
+    heartbeat_seconds: float = HEARTBEAT_SECONDS
+    principal_seconds: float = CACHE_SECONDS
+    """How long a verified credential is believed; a revocation ends it at once."""

@@ -1,0 +1,119 @@
+"""A real uvicorn on a free port, with the gateway and the world behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import httpx2
+import msgspec
+import pytest
+import uvicorn
+
+from mcp_runtime.gateway.app import Gateway
+from mcp_runtime.gateway.settings import GatewaySettings
+from tests.mcp_runtime.gateway import world as the_world
+from tests.mcp_runtime.gateway.world import ADA, META, MODERN, World
+
+ACCEPT = "application/json, text/event-stream"
+
+
+@dataclass
+class Door:
+    """The front door as a client sees it, and what is behind it."""
+
+    port: int
+    world: World
+    http: httpx2.AsyncClient
+    lines: list[bytes] = field(default_factory=list)
+    """What the gateway logged, in batches of lines."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/t/acme/weather/mcp"
+
+    async def post(
+        self, body: object, *, path: str = "/t/acme/weather/mcp", token: str | None = ADA, **headers: str
+    ) -> httpx2.Response:
+        """POST a JSON value, or bytes as they are. Header names have underscores for hyphens; "" leaves one out."""
+        content = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        every = {"accept": ACCEPT, "content-type": "application/json"}
+        if token is not None:
+            every["authorization"] = f"Bearer {token}"
+        every |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.http.post(path, content=content, headers={k: v for k, v in every.items() if v})
+
+    async def modern(
+        self,
+        method: str,
+        params: dict[str, object] | None = None,
+        *,
+        meta: dict[str, object] | None = None,
+        path: str = "/t/acme/weather/mcp",
+        token: str | None = ADA,
+        **headers: str,
+    ) -> httpx2.Response:
+        """One well-formed request of 2026-07-28."""
+        given = params or {}
+        name = given.get("name", given.get("uri"))
+        repeated = {"mcp_protocol_version": MODERN, "mcp_method": method}
+        if isinstance(name, str) and method in ("tools/call", "prompts/get", "resources/read"):
+            repeated["mcp_name"] = name
+        return await self.post(request(method, given, meta=meta), path=path, token=token, **(repeated | headers))
+
+    async def legacy(
+        self, method: str, params: dict[str, object] | None = None, *, version: str = "2025-11-25", **headers: str
+    ) -> httpx2.Response:
+        """One request of the handshake era."""
+        body: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": method}
+        if params is not None:
+            body["params"] = params
+        return await self.post(body, mcp_protocol_version=version, **headers)
+
+
+def request(method: str, params: dict[str, object], *, meta: dict[str, object] | None = None) -> dict[str, object]:
+    """The body of a 2026-07-28 request."""
+    every = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}, **(meta or {})}
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": every}}
+
+
+@contextlib.asynccontextmanager
+async def opened(world: World, **settings: object) -> AsyncIterator[Door]:
+    """Serve `world` until the block ends."""
+    lines: list[bytes] = []
+    chosen = GatewaySettings(public_url="https://mcp.example.com", allowed_hosts=("127.0.0.1",), **settings)  # type: ignore[arg-type]
+    gateway = Gateway(world.catalogue, world.credentials, world.sandboxes, chosen, outlet=lines.append)
+    config = uvicorn.Config(
+        gateway,  # type: ignore[arg-type]
+        port=0,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        http="httptools",
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
+            yield Door(port, world, http, lines)
+    finally:
+        world.server.release.set()
+        server.should_exit = True
+        await serving
+        await gateway.aclose()
+
+
+@pytest.fixture
+def world() -> World:
+    return the_world.build()
+
+
+@pytest.fixture
+async def door(world: World) -> AsyncIterator[Door]:
+    async with opened(world) as door:
+        yield door
