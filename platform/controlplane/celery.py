@@ -26,3 +26,9 @@ class CeleryConfig(AppConfig):
 
     name = "controlplane"
     label = "celery_application"
+
+    def ready(self) -> None:
+        from controlplane.registry import runners
+        from controlplane.vault.secrets import DatabaseSecrets
+
+        runners.use_secrets(DatabaseSecrets())

@@ -70,9 +70,7 @@ async def _database() -> dict[str, Any]:
 
 
 async def _redis() -> dict[str, Any]:
-    client = redis.asyncio.from_url(
-        settings.REDIS_URL, socket_connect_timeout=PROBE_SECONDS
-    )
+    client = redis.asyncio.from_url(settings.REDIS_URL, socket_connect_timeout=PROBE_SECONDS)
     try:
         await client.ping()
     finally:
@@ -91,9 +89,5 @@ async def _sandbox() -> dict[str, Any]:
         await client.aclose()
     return {
         "ok": True,
-        **{
-            key: status[key]
-            for key in ("level", "launcher", "guarantees")
-            if key in status
-        },
+        **{key: status[key] for key in ("level", "launcher", "guarantees") if key in status},
     }

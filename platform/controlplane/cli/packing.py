@@ -65,19 +65,13 @@ def pack(path: Path) -> Bundle:
 def default_name(path: Path) -> str:
     """The server's name when none is given: `weather.py` and `weather/server.py` are both `weather`."""
     path = path.resolve()
-    stem = (
-        path.name
-        if path.is_dir()
-        else re.sub(r"(\.tar\.gz|\.tgz|\.zip|\.py)$", "", path.name)
-    )
+    stem = path.name if path.is_dir() else re.sub(r"(\.tar\.gz|\.tgz|\.zip|\.py)$", "", path.name)
     if stem in GENERIC_NAMES and path.parent.name:
         stem = path.parent.name
     ascii_name = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:50].strip("-")
     if not slug:
-        raise CliError(
-            f"No server name can be made of '{stem}'.", hint="Pass one: --name weather"
-        )
+        raise CliError(f"No server name can be made of '{stem}'.", hint="Pass one: --name weather")
     return slug
 
 
@@ -85,18 +79,12 @@ def _pack_folder(folder: Path) -> Bundle:
     files: list[tuple[str, Path]] = []
     skipped: list[str] = []
     for relative in sorted(_git_files(folder) or _walk(folder)):
-        if any(
-            fnmatchcase(part, pattern)
-            for part in relative.split("/")
-            for pattern in ALWAYS_LEFT_OUT
-        ):
+        if any(fnmatchcase(part, pattern) for part in relative.split("/") for pattern in ALWAYS_LEFT_OUT):
             continue
         path = folder / relative
         try:
             mode = path.lstat().st_mode
-        except (
-            FileNotFoundError
-        ):  # git knows it, the disk does not: deleted and not yet committed
+        except FileNotFoundError:  # git knows it, the disk does not: deleted and not yet committed
             continue
         if not stat.S_ISREG(mode) or _through_link(folder, relative):
             skipped.append(relative)
@@ -112,9 +100,7 @@ def _pack_folder(folder: Path) -> Bundle:
             f"'{folder}' holds {len(files)} files; a bundle holds at most {MAX_FILES}.",
             hint="Deploy the server's own folder. Files that git ignores are left out.",
         )
-    return Bundle(
-        f"{folder.resolve().name}.zip", _zip(files), len(files), tuple(skipped)
-    )
+    return Bundle(f"{folder.resolve().name}.zip", _zip(files), len(files), tuple(skipped))
 
 
 def _zip(files: list[tuple[str, Path]]) -> bytes:
@@ -149,9 +135,7 @@ def _git_files(folder: Path) -> list[str] | None:
         "--exclude-standard",
     ]
     try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, timeout=30, check=False
-        )
+        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     if done.returncode != 0:
@@ -173,9 +157,7 @@ def _walk(folder: Path) -> Iterator[str]:
 
 def _through_link(folder: Path, relative: str) -> bool:
     parents = Path(relative).parents
-    return any(
-        (folder / parent).is_symlink() for parent in parents if parent != Path(".")
-    )
+    return any((folder / parent).is_symlink() for parent in parents if parent != Path("."))
 
 
 def _too_large(name: str, size: int, limit: int) -> CliError:

@@ -55,11 +55,7 @@ def load(
             "No API key is set.",
             hint="Set STOA_API_KEY. `stoa keys create` or the dashboard makes one.",
         )
-    name = (
-        tenant
-        or environ.get("STOA_TENANT")
-        or (_tenant(demo.get("endpoint_url", "")) if same_place else None)
-    )
+    name = tenant or environ.get("STOA_TENANT") or (_tenant(demo.get("endpoint_url", "")) if same_place else None)
     if not name:
         raise CliError("No tenant is set.", hint="Pass --tenant, or set STOA_TENANT.")
     return Settings(address, name, key)
@@ -79,9 +75,7 @@ def _demo(environ: Mapping[str, str], cwd: Path) -> dict[str, str]:
                 hint="Remove it and run `stoa up` again.",
             ) from error
         if isinstance(document, dict):
-            return {
-                key: value for key, value in document.items() if isinstance(value, str)
-            }
+            return {key: value for key, value in document.items() if isinstance(value, str)}
     return {}
 
 

@@ -7,10 +7,9 @@ takes the next number; an attempt that has been overtaken can no longer write (i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from django.db import transaction
@@ -47,7 +46,7 @@ _OUR_FAULT = BuildFailure(
 class Runner(Protocol):
     """What a build asks of the sandbox."""
 
-    async def build(self, request: BuildRequest, *, on_line: LineSink) -> BuildResult: ...
+    async def build(self, request: BuildRequest, on_line: LineSink) -> BuildResult: ...
 
     async def describe(self, worker: Worker) -> Manifest: ...
 
@@ -63,14 +62,10 @@ class Built:
     manifest: dict[str, object]
 
 
-async def build(revision_id: str, tenant_id: str, *, store_root: Path, runner_socket: Path) -> None:
-    """Build with the runner of this host. Does nothing when the revision is finished or gone."""
-    await build_with(revision_id, tenant_id, store=Store(store_root), connect=lambda: _connected(runner_socket))
-
-
-async def build_with(
+async def build(
     revision_id: str, tenant_id: str, *, store: Store, connect: Callable[[], AbstractAsyncContextManager[Runner]]
 ) -> None:
+    """Build and activate. Does nothing when the revision is finished or gone. `connect` opens the way to a runner."""
     revision = await run_acting_for(tenant_id, _claim, revision_id)
     if revision is not None:
         try:
@@ -257,15 +252,3 @@ def _storable(value: object) -> object:
     if isinstance(value, str):
         return value.replace("\0", "�").encode("utf-8", "replace").decode()
     return value
-
-
-@asynccontextmanager
-async def _connected(socket: Path) -> AsyncIterator[Runner]:
-    from mcp_runtime.sandbox.client import RunnerClient
-
-    client = RunnerClient(socket)
-    await client.start()
-    try:
-        yield client
-    finally:
-        await client.aclose()

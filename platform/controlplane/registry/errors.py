@@ -7,11 +7,14 @@ RegistryError           a request to the registry cannot be met
 ├── ServerNotFound
 ├── RevisionNotFound
 ├── InvalidSlug
+├── InvalidHost
 ├── NothingToRollBack
 └── NotActivatable      the revision never finished its build
 """
 
 from __future__ import annotations
+
+from tenants.identifiers import SLUG_RULE
 
 
 class BuildFailure(Exception):
@@ -81,7 +84,7 @@ class RevisionNotFound(RegistryError):
 
 class InvalidSlug(RegistryError):
     code = "invalid_slug"
-    hint = "Use 1 to 63 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen."
+    hint = f"Use {SLUG_RULE}."
 
     def __init__(self, slug: str) -> None:
         super().__init__(f"'{slug[:80]}' is not a usable server name.")
@@ -101,3 +104,8 @@ class NotActivatable(RegistryError):
 
     def __init__(self, number: int, status: str) -> None:
         super().__init__(f"Revision {number} is {status}; it cannot become active.")
+
+
+class InvalidHost(RegistryError):
+    code = "invalid_host"
+    hint = "Send host names such as api.example.com, *.example.com or db.example.com:5432."

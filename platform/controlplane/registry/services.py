@@ -14,15 +14,19 @@ from controlplane.audit import services as audit
 from controlplane.registry import signals, tasks
 from controlplane.registry.activation import activate, locked
 from controlplane.registry.errors import (
+    InvalidHost,
     InvalidSlug,
     NothingToRollBack,
     RevisionNotFound,
     ServerNotFound,
 )
 from controlplane.registry.models import BuildLogLine, Revision, Server
+from mcp_runtime.sandbox.egress.targets import Grant
 from tenants.identifiers import is_id, is_slug
 from tenants.principal import Principal
 from tenants.roles import require
+
+MAX_HOSTS = 50
 
 
 def submit_revision(
@@ -67,11 +71,20 @@ def register(slug: str, *, acting: Principal | None) -> Server:
 
 
 def set_hosts(server: Server, hosts: list[str], *, acting: Principal | None) -> Server:
-    """Grant the server's workers these hosts, and no others, through the egress proxy. Live mounts learn at once."""
+    """Grant the server's workers these hosts, and no others, through the egress proxy. Live mounts follow at once.
+
+    Raises InvalidHost, NotPermittedError.
+    """
     require(acting, "servers:write")
+    if len(hosts) > MAX_HOSTS:
+        raise InvalidHost(f"A server can be granted at most {MAX_HOSTS} hosts.")
+    try:
+        granted = sorted({host.strip().lower() for host in hosts if Grant.parse(host)})
+    except ValueError as error:
+        raise InvalidHost(str(error)) from error
     with transaction.atomic():
         server = locked(server)
-        before, server.hosts = server.hosts, hosts
+        before, server.hosts = server.hosts, granted
         server.save(update_fields=["hosts"])
         audit.record(
             "server.hosts_changed",
@@ -79,9 +92,9 @@ def set_hosts(server: Server, hosts: list[str], *, acting: Principal | None) -> 
             acting=acting,
             target=server.id,
             before={"hosts": before},
-            after={"hosts": hosts},
+            after={"hosts": granted},
         )
-        if server.current_revision is not None:
+        if server.current_revision is not None and before != granted:
             signals.revision_activated.send(Server, server=server, revision=server.current_revision, acting=acting)
     return server
 
@@ -98,6 +111,12 @@ def roll_back(server: Server, *, to: str | None = None, acting: Principal | None
         activate(revision, acting=acting, action="revision.rolled_back")
         revision.refresh_from_db()
     return revision
+
+
+def restart_workers(server: Server, *, acting: Principal | None) -> None:
+    """Let the server's workers end after what they are doing: the next call starts one with the secrets of now."""
+    require(acting, "servers:read")
+    tasks.retire_on_commit(server)
 
 
 def servers() -> QuerySet[Server]:

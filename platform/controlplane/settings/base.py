@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from controlplane import env
+from controlplane.settings.logs import logging_configuration
 from controlplane.settings.tasks import *
 
 STOA_HOME = env.home()
 STOA_STORE = env.path("STOA_STORE", default=STOA_HOME / "store")
+STOA_MAX_UPLOAD_BYTES = env.integer("STOA_MAX_UPLOAD_MB", default=50, least=1, most=50) * 1024 * 1024
 STOA_RUNNER_SOCKET = env.path("STOA_RUNNER_SOCKET", default=STOA_HOME / "run" / "runner.sock")
 STOA_BUILD_INDEX_URL = env.url("STOA_BUILD_INDEX_URL", ("https", "http"), default="https://pypi.org/simple")
 STOA_SANDBOX_LAUNCHER = env.choice(
@@ -119,6 +121,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
 }
+
+# Logs
+
+STOA_LOG_LEVEL = env.choice("STOA_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO")
+LOGGING = logging_configuration(json=False, level=STOA_LOG_LEVEL)
 
 # The rest
 

@@ -32,7 +32,7 @@ class StubRunner:
     requests: list[BuildRequest] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
 
-    async def build(self, request: BuildRequest, *, on_line: LineSink) -> BuildResult:
+    async def build(self, request: BuildRequest, on_line: LineSink) -> BuildResult:
         self.requests.append(request)
         on_line("Resolved 1 package")
         if self.build_error:

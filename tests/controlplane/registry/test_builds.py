@@ -22,7 +22,7 @@ Bundle = Callable[[str], str]
 @pytest.fixture(autouse=True)
 def _without_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing listens to the broker here: the tests carry the build out themselves."""
-    monkeypatch.setattr("controlplane.registry.tasks.build_revision.delay", lambda **ids: None)
+    monkeypatch.setattr("celery.app.task.Task.delay", lambda self, **ids: None)
 
 
 async def submit(acme: Tenant, digest: str, **more: str) -> Revision:
@@ -38,7 +38,7 @@ async def submit(acme: Tenant, digest: str, **more: str) -> Revision:
 
 
 async def build(revision: Revision, store: Store, runner: StubRunner) -> Revision:
-    await builds.build_with(revision.id, revision.tenant_id, store=store, connect=runner.connect)
+    await builds.build(revision.id, revision.tenant_id, store=store, connect=runner.connect)
     return await run_acting_for(revision.tenant_id, services.find_revision, revision.id)
 
 
@@ -195,7 +195,7 @@ async def test_a_manifest_with_two_tools_of_one_name_is_refused(
 async def test_the_log_is_bounded_in_lines_and_bytes(
     acme: Tenant, store: Store, bundle: Bundle, runner: StubRunner
 ) -> None:
-    async def flood(request: object, *, on_line: Callable[[str], None]) -> BuildResult:
+    async def flood(request: object, on_line: Callable[[str], None]) -> BuildResult:
         on_line("x" * 200_000)
         for number in range(BuildLogLine.MAX_LINES + 100):
             on_line(f"line {number}\0")

@@ -1,0 +1,68 @@
+"""What every view of the API shares: who may, in which tenant, and how errors look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponseBase
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from controlplane.api.access import KeyAuthentication, SessionAuthentication, principal_in
+from controlplane.api.problems import exception_handler
+from tenants.context import acting_for
+from tenants.identifiers import new_id
+from tenants.principal import Principal
+from tenants.roles import require
+
+
+class View(APIView):
+    """A view for whoever is signed in or shows a key."""
+
+    authentication_classes = (KeyAuthentication, SessionAuthentication)
+    permission_classes = (IsAuthenticated,)
+    request_id: str
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.request_id = new_id("req")
+        response = super().dispatch(request, *args, **kwargs)
+        response.headers["X-Request-Id"] = self.request_id
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
+        return exception_handler
+
+
+class TenantView(View):
+    """A view below `/tenants/<tenant>/`. Its methods run inside `acting_for` that tenant, and so in one transaction."""
+
+    permissions: ClassVar[Mapping[str, str]]
+    """The authorization matrix: each HTTP method and the permission it needs (`tenants.roles`). None is open."""
+
+    principal: Principal
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.principal = principal_in(request.user, kwargs["tenant"])
+        method = (request.method or "").lower()
+        if method == "options":
+            return
+        needed = self.permissions.get("get" if method == "head" else method)
+        if needed is None:
+            raise MethodNotAllowed(method.upper())
+        require(self.principal, needed)
+        # The framework looks the handler up on the instance right after this.
+        setattr(self, method, partial(self._act, getattr(self, method)))
+
+    def _act(
+        self, handler: Callable[..., Response], request: Request, *args: Any, tenant: str, **names: str
+    ) -> Response:
+        """Runs the handler for the tenant. An exception undoes all it did before it becomes a problem."""
+        with acting_for(self.principal.tenant):
+            return handler(request, *args, **names)

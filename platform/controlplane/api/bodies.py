@@ -1,0 +1,84 @@
+"""Count a request's bytes before Django spools them: Django itself takes a body of any length to disk first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from controlplane.api.problems import Problem
+from tenants.identifiers import new_id
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MEGABYTE = 1024 * 1024
+MAX_BODY_BYTES = MEGABYTE
+"""Of any request but a deploy: forms and JSON documents."""
+MULTIPART_OVERHEAD = MEGABYTE
+_DEPLOY = re.compile(r"/api/v1/tenants/[^/]+/servers/[^/]+/revisions")
+
+
+class BodyTooLarge(Exception):
+    """More bytes came than the route takes."""
+
+
+class BodyLimit:
+    """ASGI middleware. Deploys may upload `upload_bytes`; everything else stays small. The answer names the limit."""
+
+    def __init__(self, application: Application, *, upload_bytes: int) -> None:
+        self.application = application
+        self.upload_bytes = upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        upload = scope["method"] == "POST" and _DEPLOY.fullmatch(scope["path"]) is not None
+        limit = self.upload_bytes + MULTIPART_OVERHEAD if upload else MAX_BODY_BYTES
+        shown = self.upload_bytes if upload else limit
+        if _declared_length(scope) > limit:
+            await _refuse(send, shown)
+            return
+        seen = 0
+        answered = False
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise BodyTooLarge
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self.application(scope, counted, noted)
+        except BodyTooLarge:
+            if not answered:
+                await _refuse(send, shown)
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() and len(value) < 20 else 0
+    return 0
+
+
+async def _refuse(send: Send, limit: int) -> None:
+    response = Problem(
+        413,
+        "too_large",
+        f"The request is larger than {limit // MEGABYTE} MB.",
+        hint="Send less: leave data, caches and virtual environments out of a bundle.",
+        extra={"limit_bytes": limit},
+    ).response(new_id("req"))
+    headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
+    headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": response.content})

@@ -1,0 +1,160 @@
+"""What the API answers when it cannot do what it was asked: RFC 9457 problems.
+
+Each carries `code` (stable, for programs), `party` (whose turn it is: `you` or `platform`), `hint` (what to do) and
+`request_id` (what to quote). Internals are masked here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, HttpResponse
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from controlplane.composition.services import EndpointNotFound
+from controlplane.keys.services import InvalidKeyError, KeyNotFoundError
+from controlplane.registry import errors as registry
+from controlplane.vault.services import InvalidSecretError, SecretNotFoundError
+from mcp_runtime.sandbox.bundle import BundleError
+from tenants.identifiers import new_id
+from tenants.roles import NotPermittedError
+
+CONTENT_TYPE = "application/problem+json"
+CHALLENGE = 'Bearer realm="stoa"'
+
+log = logging.getLogger(__name__)
+
+
+class TenantNotFound(Exception):
+    """Unknown, suspended or not the caller's: the three are told apart by nobody."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(f"No tenant named '{slug[:80]}' that you may see.")
+
+
+class WrongAudience(Exception):
+    """The key is good for one endpoint's clients."""
+
+    def __init__(self) -> None:
+        super().__init__("This key is good for one endpoint only, and so not for the management API.")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    status: int
+    code: str
+    detail: str
+    hint: str = ""
+    party: str = "you"
+    extra: Mapping[str, object] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self, request_id: str) -> dict[str, object]:
+        return {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "party": self.party,
+            "hint": self.hint,
+            "request_id": request_id,
+            **self.extra,
+        }
+
+    def response(self, request_id: str) -> HttpResponse:
+        """For views that are Django's own."""
+        body = json.dumps(self.body(request_id))
+        headers = {"X-Request-Id": request_id, **self.headers}
+        return HttpResponse(body, status=self.status, content_type=CONTENT_TYPE, headers=headers)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
+    """Django REST framework's hook."""
+    set_rollback()
+    request_id = getattr(context.get("view"), "request_id", None) or new_id("req")
+    problem = problem_of(error, request_id)
+    headers = {"X-Request-Id": request_id, **problem.headers}
+    return Response(problem.body(request_id), status=problem.status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def problem_of(error: Exception, request_id: str) -> Problem:
+    """The problem of an exception. What is not known is ours: it is logged whole and told as nothing."""
+    known = _framework_problem(error) or _domain_problem(error)
+    if known is not None:
+        return known
+    log.error("Request %s failed.", request_id, exc_info=error)
+    return Problem(
+        500,
+        "internal_error",
+        "The platform failed to answer.",
+        hint="Try again. If it stays, give the operator the request_id.",
+        party="platform",
+    )
+
+
+def _domain_problem(error: Exception) -> Problem | None:
+    text = str(error)
+    match error:
+        case TenantNotFound():
+            hint = "Check the name, and that your key or account belongs to the tenant."
+            return Problem(404, "tenant_not_found", text, hint=hint)
+        case WrongAudience():
+            return Problem(403, "wrong_audience", text, hint="Use a key whose audience is '*'.")
+        case NotPermittedError():
+            hint = "Ask an owner or admin of the tenant for a role or a key that has it."
+            return Problem(403, "not_permitted", text, hint=hint, extra={"permission": error.permission})
+        case registry.ServerNotFound() | registry.RevisionNotFound():
+            return Problem(404, error.code, error.message, hint="List what exists: GET …/servers.")
+        case registry.InvalidSlug() | registry.InvalidHost():
+            return Problem(422, error.code, error.message, hint=error.hint)
+        case registry.RegistryError():
+            return Problem(409, error.code, error.message, hint=error.hint)
+        case registry.BuildFailure():
+            return Problem(409, error.code, error.message, hint=error.hint)
+        case EndpointNotFound():
+            return Problem(404, error.code, text, hint="List what exists: GET …/endpoints.")
+        case BundleError():
+            return Problem(413 if error.code == "too_large" else 422, error.code, error.message, hint=error.hint)
+        case KeyNotFoundError():
+            return Problem(404, "key_not_found", text, hint="List what exists: GET …/keys.")
+        case SecretNotFoundError():
+            return Problem(404, "secret_not_found", text, hint="List what exists: GET …/secrets.")
+        case InvalidKeyError():
+            return Problem(422, "invalid_key", text, hint="Correct the request and send it again.")
+        case InvalidSecretError():
+            return Problem(422, "invalid_secret", text, hint="Correct the request and send it again.")
+    return None
+
+
+def _framework_problem(error: Exception) -> Problem | None:
+    match error:
+        case drf.NotAuthenticated() | drf.AuthenticationFailed():
+            hint = "Send `Authorization: Bearer <API key>`; `stoa keys create` or the dashboard makes one."
+            return Problem(401, "unauthenticated", str(error), hint=hint, headers={"WWW-Authenticate": CHALLENGE})
+        case drf.ValidationError():
+            hint = "Correct the fields named in `errors`."
+            return Problem(422, "invalid_fields", "Fields are missing or wrong.", hint, extra={"errors": error.detail})
+        case drf.PermissionDenied() | PermissionDenied():
+            return Problem(
+                403, "forbidden", str(error) or "This is not allowed.", hint="Reload the page and try again."
+            )
+        case drf.NotFound() | Http404():
+            return Problem(404, "route_not_found", "There is nothing at this address.", hint="See /api/v1/schema.")
+        case RequestDataTooBig():
+            return Problem(413, "too_large", "The request is too large.", hint="Send less in one request.")
+        case drf.APIException():
+            code = str(error.default_code)
+            headers = {"Retry-After": str(int(error.wait))} if isinstance(error, drf.Throttled) and error.wait else {}
+            return Problem(error.status_code, code, str(error.detail), hint="See /api/v1/schema.", headers=headers)
+        case SuspiciousOperation():
+            return Problem(400, "malformed_request", "The request is malformed.", hint="See /api/v1/schema.")
+    return None

@@ -1,0 +1,108 @@
+"""The composition root: the one ASGI application, and the one place that joins the runtime's ports to their tables.
+
+    /t/…            the MCP gateway, in front of Django (PERFORMANCE 3: Django's layers alone cost 20 times a call)
+    websockets      Channels: live pages of the dashboard
+    all the rest    Django
+
+Runs under uvicorn (lifespan starts and stops the runtime) and under daphne, which has no lifespan: there the first
+request starts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+
+from django.core.asgi import get_asgi_application
+
+_django = get_asgi_application()  # first of all: what follows imports models
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
+
+from controlplane.api.bodies import Application, BodyLimit, Receive, Scope, Send
+from controlplane.composition.catalogue import DatabaseCatalogue
+from controlplane.dashboard.routing import websocket_urlpatterns
+from controlplane.keys.credentials import DatabaseCredentials
+from controlplane.vault.secrets import DatabaseSecrets
+from mcp_runtime.gateway.app import Gateway
+from mcp_runtime.gateway.settings import GatewaySettings
+from mcp_runtime.sandbox.client import RunnerClient
+
+
+class Runtime:
+    """The gateway and its way to the sandboxes: one per process, bound to the event loop that starts it."""
+
+    def __init__(self) -> None:
+        self.sandboxes = RunnerClient(Path(settings.STOA_RUNNER_SOCKET), DatabaseSecrets())
+        self.gateway = Gateway(
+            DatabaseCatalogue(),
+            DatabaseCredentials(),
+            self.sandboxes,
+            GatewaySettings(public_url=settings.STOA_PUBLIC_URL, allowed_hosts=tuple(settings.ALLOWED_HOSTS)),
+        )
+
+    async def start(self) -> None:
+        await self.sandboxes.start()
+        await self.gateway.start()
+
+    async def aclose(self) -> None:
+        await self.gateway.aclose()
+        await self.sandboxes.aclose()
+
+
+class Stoa:
+    """Sends each connection where it belongs."""
+
+    def __init__(self, http: Application, websocket: Application) -> None:
+        self._http = http
+        self._websocket = websocket
+        self._starting: asyncio.Task[Runtime] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "http" if Gateway.serves(scope):
+                runtime = await self._runtime()
+                await runtime.gateway(scope, receive, send)
+            case "http":
+                await self._http(scope, receive, send)
+            case "websocket":
+                await self._websocket(scope, receive, send)
+            case "lifespan":
+                await self._lifespan(receive, send)
+
+    async def _runtime(self) -> Runtime:
+        if self._starting is None:
+            self._starting = asyncio.create_task(_started())
+        # Shielded: the first caller may hang up while the others wait for the same start.
+        return await asyncio.shield(self._starting)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self._runtime()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                starting, self._starting = self._starting, None
+                if starting is not None:
+                    await (await starting).aclose()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+async def _started() -> Runtime:
+    runtime = Runtime()
+    await runtime.start()
+    return runtime
+
+
+application = Stoa(
+    http=BodyLimit(_django, upload_bytes=settings.STOA_MAX_UPLOAD_BYTES),
+    websocket=AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+)
