@@ -1,0 +1,145 @@
+"""The runner: one process per host that makes sandboxes and hands gateways a line into each (SANDBOX 0.1).
+
+    python -m mcp_runtime.sandbox.runner --socket PATH --store DIR --home DIR [--launcher auto] [--index-url URL]
+
+It owns launchers, workers, builds and the egress proxy. It has no database, no key and no secret: tenants' secrets
+pass through it, from a gateway into the worker that is being started. Calls do not pass through it at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mcp_runtime.ports.builds import BuildRequest, BuildResult, LineSink
+from mcp_runtime.sandbox import build, control
+from mcp_runtime.sandbox.build.settings import PYPI, BuildSettings
+from mcp_runtime.sandbox.desk import Desk
+from mcp_runtime.sandbox.egress import EgressProxy
+from mcp_runtime.sandbox.launchers.base import Launcher, SelfTest
+from mcp_runtime.sandbox.pool import Caps, Pool
+from mcp_runtime.sandbox.status import Reporter
+from mcp_runtime.sandbox.store import Store
+from mcp_runtime.sandbox.workers import Ground
+
+BUILDS_AT_ONCE = 2
+
+_log = logging.getLogger("stoa.runner")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a runner works."""
+
+    socket: Path
+    store: Path
+    home: Path
+    index_url: str = PYPI
+    caps: Caps = field(default_factory=Caps)
+
+
+class AlreadyRunning(Exception):
+    pass
+
+
+@contextlib.asynccontextmanager
+async def running(place: Place, launcher: Launcher, selftest: SelfTest, runtime_dir: Path) -> AsyncIterator[None]:
+    """Serve gateways at `place.socket` until the block ends; then every box is gone. Raises AlreadyRunning."""
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_only_one(place.socket))
+        egress = EgressProxy(place.home / "run" / "egress")
+        await egress.start()
+        stack.push_async_callback(egress.aclose)
+        Store(place.store).prepare()
+        pool = Pool(Ground(launcher, runtime_dir, Store(place.store), egress), place.caps)
+        stack.push_async_callback(pool.aclose)
+        tending = asyncio.create_task(pool.tend())
+        stack.callback(tending.cancel)
+        builder = _Builder(launcher, egress, place, runtime_dir)
+        reporter = Reporter(selftest, pool, runtime_dir.name)
+        desks: set[Desk] = set()
+
+        def welcome(client: socket.socket) -> None:
+            desks.add(Desk(client, pool, builder.build, reporter.report, desks.discard))
+
+        def hang_up() -> None:
+            for desk in desks:
+                desk.close()
+
+        listener = _listen(place.socket)
+        stack.callback(place.socket.unlink, missing_ok=True)
+        stack.callback(hang_up)
+        asyncio.get_running_loop().add_reader(listener, _accept, listener, welcome)
+        stack.callback(listener.close)
+        stack.callback(asyncio.get_running_loop().remove_reader, listener)
+        _log.info("The runner serves at %s", place.socket)
+        yield
+
+
+class _Builder:
+    """Builds, a few at a time."""
+
+    def __init__(self, launcher: Launcher, egress: EgressProxy, place: Place, runtime_dir: Path) -> None:
+        self._launcher = launcher
+        self._egress = egress
+        self._store = place.store
+        self._settings = BuildSettings(runtime_dir=runtime_dir, uv=_uv(), index_url=place.index_url)
+        self._turns = asyncio.Semaphore(BUILDS_AT_ONCE)
+
+    async def build(self, request: BuildRequest, on_line: LineSink) -> BuildResult:
+        async with self._turns:
+            return await build.run(request, self._launcher, self._egress, self._store, on_line, settings=self._settings)
+
+
+@contextlib.contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Hold the lock beside the socket, so that no two runners share it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(f"Another runner serves at {path}; stop it first.") from None
+        yield
+
+
+def _listen(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    listener.listen(64)
+    listener.setblocking(False)
+    return listener
+
+
+def _accept(listener: socket.socket, welcome: Callable[[socket.socket], None]) -> None:
+    try:
+        client, _ = listener.accept()
+    except OSError:
+        return
+    try:
+        control.check_peer(client)
+    except (PermissionError, OSError) as error:
+        _log.warning("A client was turned away: %s", error)
+        client.close()
+        return
+    welcome(client)
+
+
+def _uv() -> Path:
+    beside = Path(sys.executable).with_name("uv")
+    found = beside if beside.exists() else shutil.which("uv")
+    return Path(found) if found else beside
