@@ -6,6 +6,7 @@ from controlplane import env
 from controlplane.settings import services
 from controlplane.settings.base import *
 from controlplane.settings.databases import databases
+from controlplane.settings.logs import logging_configuration
 
 STOA_ENV = "production"
 DEBUG = False
@@ -30,6 +31,8 @@ if SESSION_COOKIE_SECURE:
     SESSION_COOKIE_NAME = "__Host-stoa_session"
     CSRF_COOKIE_NAME = "__Host-stoa_csrf"
     SECURE_HSTS_SECONDS = 31_536_000
+
+LOGGING = logging_configuration(json=True, level=STOA_LOG_LEVEL)
 
 DATABASES = databases(default_url=None)
 REDIS_URL = services.redis_url(default=None)
