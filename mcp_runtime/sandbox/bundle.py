@@ -25,6 +25,8 @@ MAX_ARCHIVE_BYTES = 50 * MIB
 """Of the archive itself."""
 LIMITS = TreeLimits()
 """Of what it unpacks to."""
+_HEADER_BYTES = 4_096
+"""What a tar may spend on one entry's headers and padding."""
 _PROJECT_FILES = frozenset({"pyproject.toml", "requirements.txt", "fastmcp.json"})
 _KINDS = "Deploy a .py file, a .zip or a .tar.gz."
 
@@ -99,7 +101,8 @@ def _read_zip(file: BinaryIO, filename: str, writer: TreeWriter, limits: TreeLim
 
 
 def _read_tar_gz(file: BinaryIO, filename: str, writer: TreeWriter, limits: TreeLimits) -> None:
-    for entry in read_tar(GzipSource(file)):
+    headers = (limits.files + limits.folders) * _HEADER_BYTES
+    for entry in read_tar(GzipSource(file, limits.total_bytes + headers)):
         if entry.is_file:
             writer.add_file(entry.name, entry.size, entry.chunks)
         else:

@@ -107,10 +107,11 @@ def check_ratio(unpacked: int, packed: int, name: str | None = None) -> None:
 
 
 class GzipSource:
-    """One gzip member, whole: no missing end, nothing after it, no bomb."""
+    """One gzip member, whole: no missing end, nothing after it, no bomb, no more than `limit` bytes."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, limit: int) -> None:
         self._source = source
+        self._limit = limit
         self._inflater = zlib.decompressobj(wbits=31)
         self._waiting = b""
         self._packed = 0
@@ -131,6 +132,12 @@ class GzipSource:
             self._waiting = self._inflater.unconsumed_tail
             self._unpacked += len(out)
             check_ratio(self._unpacked, self._packed)
+            if self._unpacked > self._limit:
+                raise BundleError(
+                    f"The archive unpacks to more than {self._limit // MIB} MB.",
+                    code="too_large",
+                    hint="Leave out data, caches and virtual environments: the bundle is for source code.",
+                )
             if out:
                 return out
         if self._inflater.unused_data or self._source.read(1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,13 @@ _TREE = TreeLimits(files=40_000, folders=10_000, total_bytes=512 * MIB, file_byt
 _TRAFFIC = EgressLimits(total_bytes=1_024 * MIB)
 
 
+def system_certificates() -> Path | None:
+    """The authorities that this host trusts: `SSL_CERT_FILE`, OpenSSL's own file, or where distributions keep it."""
+    named = ssl.get_default_verify_paths().cafile
+    places = (named, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+    return next((Path(place) for place in places if place and Path(place).is_file()), None)
+
+
 @dataclass(frozen=True, slots=True)
 class BuildSettings:
     """Where packages come from, and what one build may use."""
@@ -39,8 +47,8 @@ class BuildSettings:
     index_url: str = PYPI
     index_hosts: tuple[str, ...] = ()
     """Further hosts where the index keeps its files, as `Grant.parse` reads them."""
-    certificates: Path | None = None
-    """PEM file of the authorities to trust; None trusts those that uv brings."""
+    certificates: Path | None = field(default_factory=system_certificates)
+    """PEM file of the authorities to trust: the host's, where it has one. None trusts those that uv brings."""
     python: Path = field(default_factory=lambda: Path(sys.executable).resolve())
     wall_seconds: float = 120.0
     """Of locking and installing together."""
