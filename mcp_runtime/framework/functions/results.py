@@ -40,7 +40,7 @@ class ToolResult:
                 )
         self.content: list[Any] = as_blocks(structured_content if content is None else content)
         self.structured_content: dict[str, Any] | None = structured_content
-        self.meta = meta
+        self.meta: dict[str, Any] | None = None if meta is None else as_plain(meta)
         self.is_error = is_error
 
     def __repr__(self) -> str:
@@ -88,8 +88,11 @@ def as_blocks(value: Any, *, serializer: Serializer | None = None, name: str = "
 
 def as_plain(value: Any) -> Any:
     """`value` as JSON values: models, dataclasses, dates and the rest written the way pydantic writes them."""
-    if value is None or type(value) in (str, int, bool):
+    kind = type(value)
+    if value is None or kind is str or kind is bool:
         return value
+    if kind is int:
+        return value if -(2**63) <= value < 2**64 else _long_integer(value)
     if isinstance(value, Model):
         return value.to_wire()
     from pydantic_core import to_jsonable_python
@@ -158,6 +161,14 @@ def _describable(annotation: Any) -> bool:
     if isinstance(annotation, type):
         return not issubclass(annotation, (*_CONTENT, ToolResult, bytes, bytearray, memoryview))
     return True
+
+
+def _long_integer(value: int) -> float | str:
+    """JSON readers stop at 64 bits; the text block keeps every digit."""
+    try:
+        return float(value)
+    except OverflowError:
+        return str(value)
 
 
 def _fallback(value: Any) -> Any:

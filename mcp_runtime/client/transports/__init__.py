@@ -1,0 +1,1 @@
+"""How a client reaches a server: in memory, or over Streamable HTTP."""
