@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - Django is set up before anything that imports its models
 """The composition root: the one ASGI application, and the one place that joins the runtime's ports to their tables.
 
     /t/…            the MCP gateway, in front of Django (PERFORMANCE 3: Django's layers alone cost 20 times a call)

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from controlplane.api.access import KeyAuthentication, SessionAuthentication, principal_in
 from controlplane.api.problems import exception_handler
+from controlplane.audit.context import serving
 from tenants.context import acting_for
 from tenants.identifiers import new_id
 from tenants.principal import Principal
@@ -30,7 +31,8 @@ class View(APIView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.request_id = new_id("req")
-        response = super().dispatch(request, *args, **kwargs)
+        with serving(self.request_id):
+            response = super().dispatch(request, *args, **kwargs)
         response.headers["X-Request-Id"] = self.request_id
         response.headers.setdefault("Cache-Control", "no-store")
         return response
@@ -60,9 +62,7 @@ class TenantView(View):
         # The framework looks the handler up on the instance right after this.
         setattr(self, method, partial(self._act, getattr(self, method)))
 
-    def _act(
-        self, handler: Callable[..., Response], request: Request, *args: Any, tenant: str, **names: str
-    ) -> Response:
+    def _act(self, handler: Callable[..., Response], request: Request, *, tenant: str, **names: str) -> Response:
         """Runs the handler for the tenant. An exception undoes all it did before it becomes a problem."""
         with acting_for(self.principal.tenant):
-            return handler(request, *args, **names)
+            return handler(request, **names)

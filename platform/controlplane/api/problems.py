@@ -30,6 +30,8 @@ from tenants.roles import NotPermittedError
 CONTENT_TYPE = "application/problem+json"
 CHALLENGE = 'Bearer realm="stoa"'
 
+_AGAIN = "Correct the request and send it again."
+
 log = logging.getLogger(__name__)
 
 
@@ -45,6 +47,26 @@ class WrongAudience(Exception):
 
     def __init__(self) -> None:
         super().__init__("This key is good for one endpoint only, and so not for the management API.")
+
+
+_DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
+    (TenantNotFound, 404, "tenant_not_found", "Check the name, and that your key or account belongs to the tenant."),
+    (WrongAudience, 403, "wrong_audience", "Use a key whose audience is '*'."),
+    (NotPermittedError, 403, "not_permitted", "Ask an owner or admin of the tenant for a role or a key that has it."),
+    (registry.ServerNotFound, 404, "", "List what exists: GET …/servers."),
+    (registry.RevisionNotFound, 404, "", "List what exists: GET …/servers/<name>/revisions."),
+    (registry.InvalidSlug, 422, "", ""),
+    (registry.InvalidHost, 422, "", ""),
+    (registry.RegistryError, 409, "", ""),
+    (registry.BuildFailure, 409, "", ""),
+    (EndpointNotFound, 404, "", "List what exists: GET …/endpoints."),
+    (BundleError, 422, "", ""),
+    (KeyNotFoundError, 404, "key_not_found", "List what exists: GET …/keys."),
+    (SecretNotFoundError, 404, "secret_not_found", "List what exists: GET …/secrets."),
+    (InvalidKeyError, 422, "invalid_key", _AGAIN),
+    (InvalidSecretError, 422, "invalid_secret", _AGAIN),
+)
+"""Exception, status, code and hint; an empty code or hint is the exception's own. The first match counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,36 +124,11 @@ def problem_of(error: Exception, request_id: str) -> Problem:
 
 
 def _domain_problem(error: Exception) -> Problem | None:
-    text = str(error)
-    match error:
-        case TenantNotFound():
-            hint = "Check the name, and that your key or account belongs to the tenant."
-            return Problem(404, "tenant_not_found", text, hint=hint)
-        case WrongAudience():
-            return Problem(403, "wrong_audience", text, hint="Use a key whose audience is '*'.")
-        case NotPermittedError():
-            hint = "Ask an owner or admin of the tenant for a role or a key that has it."
-            return Problem(403, "not_permitted", text, hint=hint, extra={"permission": error.permission})
-        case registry.ServerNotFound() | registry.RevisionNotFound():
-            return Problem(404, error.code, error.message, hint="List what exists: GET …/servers.")
-        case registry.InvalidSlug() | registry.InvalidHost():
-            return Problem(422, error.code, error.message, hint=error.hint)
-        case registry.RegistryError():
-            return Problem(409, error.code, error.message, hint=error.hint)
-        case registry.BuildFailure():
-            return Problem(409, error.code, error.message, hint=error.hint)
-        case EndpointNotFound():
-            return Problem(404, error.code, text, hint="List what exists: GET …/endpoints.")
-        case BundleError():
-            return Problem(413 if error.code == "too_large" else 422, error.code, error.message, hint=error.hint)
-        case KeyNotFoundError():
-            return Problem(404, "key_not_found", text, hint="List what exists: GET …/keys.")
-        case SecretNotFoundError():
-            return Problem(404, "secret_not_found", text, hint="List what exists: GET …/secrets.")
-        case InvalidKeyError():
-            return Problem(422, "invalid_key", text, hint="Correct the request and send it again.")
-        case InvalidSecretError():
-            return Problem(422, "invalid_secret", text, hint="Correct the request and send it again.")
+    for kind, status, code, hint in _DOMAIN:
+        if isinstance(error, kind):
+            status = 413 if isinstance(error, BundleError) and error.code == "too_large" else status
+            extra = {"permission": error.permission} if isinstance(error, NotPermittedError) else {}
+            return Problem(status, code or error.code, str(error), hint or error.hint, extra=extra)
     return None
 
 

@@ -50,7 +50,7 @@ class Me(View):
 
 
 class NowhereView(View):
-    """Any address below `/api/v1/` that is not a route. Answers as a problem, to the signed in and to strangers alike."""
+    """Any address below `/api/v1/` that is not a route. Answers as a problem, to members and strangers alike."""
 
     authentication_classes = ()
     permission_classes = ()

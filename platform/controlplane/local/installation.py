@@ -125,7 +125,7 @@ class Installation:
         return self._celery("beat", f"--schedule={self.home.run / 'beat'}", "--pidfile=", "--loglevel=INFO")
 
     def seed(self) -> Program:
-        return self._python("demo", "django", "seed_demo", environment=self.environment)
+        return self._python("demo", "django", "seed_demo", "--renew-key", environment=self.environment)
 
     @property
     def environment(self) -> dict[str, str]:
