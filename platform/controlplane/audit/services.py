@@ -36,7 +36,7 @@ def record(
         target=target,
         before=digest(before),
         after=digest(after),
-        request_id=context.request_id.get() if request_id is None else request_id,
+        request_id=context.current_request_id() if request_id is None else request_id,
     )
 
 

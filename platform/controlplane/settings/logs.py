@@ -72,7 +72,7 @@ def formatter(*, json: bool) -> logging.Formatter:
 
 
 def redact(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """Hide what must not be kept (SECURITY 0.11): by the name of the field, and by its form inside any text, tracebacks included."""
+    """Hide what must not be kept (SECURITY 0.11), by the field's name or its form in any text, even a traceback."""
     return {name: HIDDEN if _SECRET_NAMES.search(name) else _redacted(value) for name, value in event.items()}
 
 

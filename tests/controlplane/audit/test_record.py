@@ -16,9 +16,8 @@ from tests.support.cast import Cast
 
 @pytest.fixture
 def request_id() -> Iterator[str]:
-    token = context.request_id.set("req_1")
-    yield "req_1"
-    context.request_id.reset(token)
+    with context.serving("req_1"):
+        yield "req_1"
 
 
 def test_an_entry_says_who_did_what_to_what(acme: Tenant, ada: Principal, request_id: str) -> None:
