@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from controlplane.local import postgres, redis
@@ -111,12 +110,13 @@ class Installation:
 
     def web(self) -> Program:
         """Takes a socket that already listens: a restart of web loses no connection, and nobody else gets the port."""
-        options = ["--loop=uvloop", "--http=httptools", "--ws=websockets", "--lifespan=on", "--no-access-log"]
+        options = ["--loop=uvloop", "--http=httptools", "--ws=websockets-sansio", "--lifespan=on", "--no-access-log"]
         options += [f"--fd={self._listener.fileno()}", "--timeout-graceful-shutdown=2", "--no-server-header"]
         environment = {"STOA_DATABASE_POOL": "10", **self.environment}
-        fds = (self._listener.fileno(),)
         command = ("uvicorn", "controlplane.asgi:application", *options)
-        return self._python("web", *command, environment=environment, pass_fds=fds)
+        program = self._python("web", *command, environment=environment)
+        # The poll of `up` itself would fill the screen until the runner is there.
+        return replace(program, pass_fds=(self._listener.fileno(),), hush=("Service Unavailable: /readyz",))
 
     def worker(self) -> Program:
         return self._celery("worker", "--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=INFO")
@@ -130,7 +130,7 @@ class Installation:
     @property
     def environment(self) -> dict[str, str]:
         """Of the processes that are the platform. None but `migrate` knows the owner's URL."""
-        settled = {name for url in URLS for name in (url, f"{url}_FILE")}
+        settled = {"STOA_DB_ROLE", *(name for url in URLS for name in (url, f"{url}_FILE"))}
         return {
             **{name: value for name, value in self._environ.items() if name not in settled},
             "STOA_ENV": self._stoa_env,
@@ -153,17 +153,8 @@ class Installation:
         command = ("celery", "--app=controlplane.celery", kind, *options)
         return self._python(kind, *command, environment=self.environment)
 
-    def _python(
-        self, name: str, module: str, *arguments: str, environment: Mapping[str, str], pass_fds: tuple[int, ...] = ()
-    ) -> Program:
-        return Program(
-            name,
-            [sys.executable, "-m", module, *arguments],
-            environment,
-            self.home.root,
-            stop_signal=signal.SIGTERM,
-            pass_fds=pass_fds,
-        )
+    def _python(self, name: str, module: str, *arguments: str, environment: Mapping[str, str]) -> Program:
+        return Program(name, [sys.executable, "-m", module, *arguments], environment, self.home.root)
 
 
 def _only(environ: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:

@@ -32,7 +32,9 @@ from controlplane.local.supervisor import StartFailed, Supervisor
 from controlplane.local.warden import watching
 
 READY_SECONDS = 120.0
-IMPATIENT_SECONDS = 1.0
+TELL_SECONDS = 10.0
+"""How often to say what the start is waiting for."""
+SECOND_THOUGHT_SECONDS = 1.0
 """A second Ctrl-C after this long means: now. (`make` may pass the first one on a second time.)"""
 
 REFUSALS = (
@@ -87,7 +89,7 @@ async def _serve(home: Home, lock: Lock, console: Console, *, port: int | None) 
         if not stopping.is_set():
             first_at = time.monotonic()
             stopping.set()
-        elif supervisor and time.monotonic() - first_at > IMPATIENT_SECONDS:
+        elif supervisor and time.monotonic() - first_at > SECOND_THOUGHT_SECONDS:
             supervisor.kill()
 
     loop = asyncio.get_running_loop()
@@ -137,7 +139,7 @@ async def _start(home: Home, lock: Lock, console: Console, supervisor: Superviso
     await supervisor.start(installation.web())
     await supervisor.start(installation.worker())
     await supervisor.start(installation.beat())
-    await _until_ready(web)
+    await _until_ready(web, console)
 
     known = demo.load(home.demo)
     current = known.moved_to(web) if known else await _seed(supervisor, installation)
@@ -150,15 +152,19 @@ async def _seed(supervisor: Supervisor, installation: Installation) -> Demo:
     return demo.parse(await supervisor.output_of(installation.seed()), web=installation.addresses.web)
 
 
-async def _until_ready(web: str) -> None:
+async def _until_ready(web: str, console: Console) -> None:
     """Poll /readyz: it answers 200 when the database, Redis and the runner answer it."""
-    deadline = time.monotonic() + READY_SECONDS
+    began = told = time.monotonic()
     while True:
         status, body = await asyncio.to_thread(_ask, web, "/readyz")
+        now = time.monotonic()
         if status == 200:
             return
-        if time.monotonic() > deadline:
+        if now - began > READY_SECONDS:
             raise StartFailed(f"Not ready after {READY_SECONDS:.0f} s. /readyz says {status}: {body[:500]}")
+        if now - told > TELL_SECONDS:
+            told = now
+            console.say(f"Not ready after {now - began:.0f} s. /readyz says {status}: {body[:500]}")
         await asyncio.sleep(0.1)
 
 

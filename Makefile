@@ -1,0 +1,62 @@
+# The front door. `make` alone lists what there is.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BOOTSTRAP := $(VENV)-bootstrap
+STAMP := $(VENV)/.synced
+# uv links files from its cache into the environment; between file systems it can only copy, which is no warning's worth.
+export UV_LINK_MODE ?= copy
+
+.DEFAULT_GOAL := help
+.PHONY: help up install test check format bench docs clean
+.DELETE_ON_ERROR:
+
+help: ## List the commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@echo
+	@echo '  PYTHON=python3.12 make up     another interpreter (3.11 or newer)'
+	@echo '  ARGS="--port 8000" make up    options of `stoa up`; ARGS=--help lists them'
+	@echo '  ARGS="-k tenants" make test   options of pytest'
+
+up: install ## Start everything on this machine, with a demo; Ctrl-C stops it
+	@exec $(VENV)/bin/stoa up $(ARGS)
+
+install: $(STAMP) ## Install what is locked into .venv (up and test do it by themselves)
+
+test: check ## Check, then run every test
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+check: install ## Lint, format, types, import contracts, migrations
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	STOA_ENV=development $(VENV)/bin/python manage.py makemigrations --check --dry-run
+
+format: install ## Format the code, and fix what ruff can fix
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: install ## Measure calls, deploys and sandboxes
+	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+docs: install ## Write the API's description to docs/reference
+	STOA_ENV=development $(VENV)/bin/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml
+
+clean: ## Remove the environments and caches; data in .stoa stays
+	rm -rf $(VENV) $(BOOTSTRAP) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
+
+# uv is not expected on the machine: a small environment of its own brings it, then the lock file decides everything.
+$(BOOTSTRAP)/bin/uv: Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Stoa needs Python 3.11 or newer: $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || \
+		{ echo 'Python lacks venv or pip. On Debian and Ubuntu: apt install python3-venv python3-pip'; exit 1; }
+	$(PYTHON) -m venv $(BOOTSTRAP)
+	$(BOOTSTRAP)/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.13'
+	@touch $@
+
+$(STAMP): $(BOOTSTRAP)/bin/uv pyproject.toml uv.lock
+	$(BOOTSTRAP)/bin/uv sync --frozen --python $(PYTHON)
+	@touch $@

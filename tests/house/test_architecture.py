@@ -1,0 +1,117 @@
+"""The import contracts hold, and would fail if they did not."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LINT = Path(sys.executable).with_name("lint-imports")
+PACKAGES = ("controlplane", "mcp_runtime", "tenants")
+
+IN_A_SANDBOX = {"msgspec", "pydantic", "pydantic_core", "typing_extensions", "annotated_types"}
+"""What the runtime folder of a sandbox holds beside ourselves."""
+
+VIOLATIONS = {
+    "tenants/planted.py": "import controlplane.env",
+    "mcp_runtime/protocol/planted.py": "import django",
+    "mcp_runtime/ports/planted.py": "import mcp_runtime.gateway\nimport tenants.models",
+    "mcp_runtime/framework/planted.py": "import fastmcp",
+    "mcp_runtime/storeroom/__init__.py": "",
+    "platform/controlplane/audit/planted.py": "import controlplane.accounts",
+    "platform/controlplane/storeroom/__init__.py": "",
+}
+
+
+def lint(root: Path) -> tuple[int, str]:
+    """Run the contracts over a tree; its own sources must win over those installed from this checkout."""
+    ended = subprocess.run(
+        [LINT, "--no-cache"],
+        cwd=root,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{root}:{root / 'platform'}", "COLUMNS": "200", "TERM": "dumb"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*PACKAGES, include_external_packages=True, cache_dir=None)
+
+
+def foreign_imports(graph: grimp.ImportGraph, part: str, *, except_for: set[str] = frozenset()) -> set[str]:
+    """What the modules of a part import from outside of it and of the standard library, by top-level name or ours."""
+    modules = {part} | graph.find_descendants(part)
+    return {
+        imported
+        for module in modules - except_for
+        for imported in graph.find_modules_directly_imported_by(module)
+        if imported not in modules and imported.split(".")[0] not in sys.stdlib_module_names
+    }
+
+
+def test_the_contracts_hold() -> None:
+    status, said = lint(ROOT)
+
+    assert status == 0, said
+
+
+def test_the_contracts_fail_when_broken(tmp_path: Path) -> None:
+    for folder in ("platform", "mcp_runtime", "tenants"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name, text in VIOLATIONS.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+
+    status, said = lint(tmp_path)
+
+    assert status == 1, said
+    broken = set(re.findall(r"^(.*) BROKEN", said, re.MULTILINE))
+    assert {
+        "The control plane knows the runtime, the runtime knows tenants, never the other way",
+        "Inside the runtime",
+        "Inside the control plane",
+        "The runtime knows the values of tenancy, not its tables",
+        "What runs inside a sandbox, or beside it, needs no server framework and no database",
+        "We are a FastMCP system; we do not run on someone else's",
+    } <= broken, said
+    assert "mcp_runtime.storeroom" in said
+    assert "controlplane.storeroom" in said
+
+
+def test_the_protocol_needs_msgspec_and_python_alone(graph: grimp.ImportGraph) -> None:
+    assert foreign_imports(graph, "mcp_runtime.protocol") <= {"msgspec"}
+
+
+def test_the_guest_needs_only_what_a_sandbox_holds(graph: grimp.ImportGraph) -> None:
+    found = foreign_imports(graph, "mcp_runtime.sandbox.guest")
+
+    ours = {name for name in found if name.startswith("mcp_runtime.")}
+    allowed = ("mcp_runtime.protocol", "mcp_runtime.framework", "mcp_runtime.ports", "mcp_runtime.transports")
+    assert [name for name in sorted(ours) if not name.startswith(allowed)] == []
+    assert found - ours <= IN_A_SANDBOX | {"tenants.principal"}
+
+
+@pytest.mark.parametrize("part", ["framework", "ports"])
+def test_what_travels_into_a_sandbox_needs_only_what_it_holds(graph: grimp.ImportGraph, part: str) -> None:
+    found = foreign_imports(graph, f"mcp_runtime.{part}")
+
+    assert {name for name in found if not name.startswith("mcp_runtime.")} <= IN_A_SANDBOX | {"tenants.principal"}
+
+
+def test_there_are_no_other_packages_at_the_root() -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    modules = {path.name for path in ROOT.glob("*.py")}
+
+    assert packages <= {"mcp_runtime", "tenants", "tests", "benchmarks"}
+    assert modules == {"manage.py"}
