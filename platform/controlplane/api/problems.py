@@ -126,9 +126,11 @@ def problem_of(error: Exception, request_id: str) -> Problem:
 def _domain_problem(error: Exception) -> Problem | None:
     for kind, status, code, hint in _DOMAIN:
         if isinstance(error, kind):
-            status = 413 if isinstance(error, BundleError) and error.code == "too_large" else status
+            too_large = isinstance(error, BundleError) and error.code == "too_large"
             extra = {"permission": error.permission} if isinstance(error, NotPermittedError) else {}
-            return Problem(status, code or error.code, str(error), hint or error.hint, extra=extra)
+            return Problem(
+                413 if too_large else status, code or error.code, str(error), hint or error.hint, extra=extra
+            )
     return None
 
 
