@@ -130,7 +130,7 @@ class EgressServer:
                 raise Refused(403, f"{host} leads to {what}. Only public addresses can be reached.")
         try:
             async with asyncio.timeout(worker.limits.connect_seconds):
-                return await _first_connected(addresses[:MAX_ADDRESSES], host, port, trusted=trusted)
+                return await first_connected(addresses[:MAX_ADDRESSES], host, port, trusted=trusted)
         except TimeoutError:
             raise Refused(504, f"{host}:{port} did not accept the connection in time.") from None
 
@@ -168,7 +168,8 @@ async def _read_head(reader: asyncio.StreamReader, limits: EgressLimits) -> byte
     return head
 
 
-async def _first_connected(addresses: list[str], host: str, port: int, *, trusted: bool) -> socket.socket:
+async def first_connected(addresses: list[str], host: str, port: int, *, trusted: bool) -> socket.socket:
+    """A connection to the first address that accepts one. Raises Refused."""
     loop = asyncio.get_running_loop()
     for address in addresses:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
