@@ -99,7 +99,7 @@ async def answer(call: Call) -> bytes:
     try:
         shaped = shaping.result(_sound(result), call.request.revision, server_info=call.plan.server_info)
         return codec.write(ResultMessage(call.request.id, shaped))
-    except (ParseError, OverflowError) as error:
+    except ParseError as error:
         call.record.reason = f"A result that cannot be sent on: {error}"
         raise misbehaved(call.record.request_id) from None
 

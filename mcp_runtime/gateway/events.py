@@ -44,7 +44,7 @@ class _CallEvents:
                 self._on_progress(_PROGRESS.decode(params))
             elif method == "notifications/message":
                 self._on_message(_LOG_MESSAGE.decode(params))
-        except (msgspec.MsgspecError, ParseError, RecursionError, ValueError, OverflowError):
+        except (msgspec.MsgspecError, ParseError, RecursionError, ValueError):
             return
 
     def _on_progress(self, progress: Progress) -> None:

@@ -1,15 +1,15 @@
 """The sandbox port: run a revision's code somewhere that is not here.
 
-    SandboxError
-    ├── WorkerDied        the worker ended while the call was running
-    ├── CrashLooping      it ended too often; refused until `retry_after`
-    ├── CallTimedOut      the call's deadline passed
-    ├── CallTooLarge      a frame, result or argument over the limit
-    ├── Overloaded        the worker's or tenant's queue is full
-    ├── LoadFailed        the revision does not start
-    ├── WorkerMisbehaved  the worker broke the frame protocol and was killed
-    └── RunnerUnavailable no runner, or no launcher passes its self-test
-    UpstreamError         the server itself answered with a JSON-RPC error
+SandboxError
+├── WorkerDied        the worker ended while the call was running
+├── CrashLooping      it ended too often; refused until `retry_after`
+├── CallTimedOut      the call's deadline passed
+├── CallTooLarge      a frame, result or argument over the limit
+├── Overloaded        the worker's or tenant's queue is full
+├── LoadFailed        the revision does not start
+├── WorkerMisbehaved  the worker broke the frame protocol and was killed
+└── RunnerUnavailable no runner, or no launcher passes its self-test
+UpstreamError         the server itself answered with a JSON-RPC error
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def sound(raw: msgspec.Raw) -> msgspec.Raw:
     if b"\n" in data or b"\r" in data:
         try:
             return msgspec.Raw(_encoder.encode(_decoder.decode(data)))
-        except (msgspec.MsgspecError, RecursionError, ValueError, OverflowError) as error:
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             raise ParseError(f"{error}.") from None
     return raw
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -93,18 +92,19 @@ async def opened(world: World, **settings: object) -> AsyncIterator[Door]:
         access_log=False,
         http="httptools",
     )
+    config.load()
     server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.005)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
+        # No TLS is spoken; loading certificates would take longer than the test.
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False) as http:
             yield Door(port, world, http, lines)
     finally:
         world.server.release.set()
-        server.should_exit = True
-        await serving
+        server.force_exit = True  # what still runs is a test that failed
+        await server.shutdown()
         await gateway.aclose()
 
 

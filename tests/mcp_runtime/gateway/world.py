@@ -148,7 +148,7 @@ def plan(endpoint: str, endpoint_id: str, *, tenant: str = "acme", version: int 
                  annotations={"readOnlyHint": True}, _meta={"stoa/tag": "x"}),
             *(tool(name) for name in ("refuse", "fail", "raw", "tell", "wait")),
             tool("routed", routed),
-            tool("foreign", {"$ref": "http://127.0.0.1:9/schema.json"}, member=1),
+            tool("foreign", {"type": "object", "properties": {"x": {"$ref": "http://127.0.0.1:9/x.json"}}}, member=1),
             *(tool(f"more_{number}") for number in range(tools)),
         ),
         resources=(Component({"uri": "weather://now", "name": "now", "title": "Now"}, 0, "weather://now"),),
