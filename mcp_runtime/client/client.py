@@ -216,7 +216,7 @@ class Client:
             raise RuntimeError("Client is not connected. Use it inside `async with client:`.")
         limit = _seconds(timeout) or self._timeout
         if limit is None:
-            return await self._transport.request(method, params, progress=progress)
+            return _complete(await self._transport.request(method, params, progress=progress))
         task = asyncio.ensure_future(self._transport.request(method, params, progress=progress))
         try:
             done, _ = await asyncio.wait({task}, timeout=limit)
@@ -227,7 +227,7 @@ class Client:
             task.cancel()  # not awaited: the answer is late already
             task.add_done_callback(_forget)
             raise McpError(f"Timed out while waiting for {method}: no answer in {limit:g} s.", code=_TIMED_OUT)
-        return task.result()
+        return _complete(task.result())
 
     async def _connect(self) -> None:
         await self._transport.open(self._handlers, self._client_info)
@@ -259,6 +259,12 @@ class Client:
             inner = (schema.get("properties") or {}).get("result") or {}
             schema = {**inner, "$defs": schema.get("$defs") or {}}
         self._schemas[name] = (None if schema is None else compile_schema(schema), wrapped)
+
+
+def _complete(answer: dict[str, Any]) -> dict[str, Any]:
+    """Without the era's envelope (PROTOCOL R-02)."""
+    answer.pop("resultType", None)
+    return answer
 
 
 def _seconds(value: Seconds) -> float | None:

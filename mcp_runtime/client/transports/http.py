@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -124,7 +124,8 @@ class StreamableHttpTransport:
         if http is None:
             return
         if isinstance(era, Legacy) and era.session_id is not None:
-            await http.delete(self.url, headers=self._common() | era.headers("", {}))
+            with contextlib.suppress(ClientError), _reached(self.url):
+                await http.delete(self.url, headers=self._common() | era.headers("", {}))
         if http is not self._given_client:
             await http.aclose()
 
@@ -173,21 +174,28 @@ class StreamableHttpTransport:
         message: dict[str, Any] = {"jsonrpc": "2.0", "id": identifier, "method": method, "params": params}
         headers = self._common() | era.headers(method, params)
         http = self._client()
-        async with http.stream("POST", self.url, content=msgspec.json.encode(message), headers=headers) as answer:
-            era.noticed(answer.headers)
-            if answer.status_code >= 400:
-                raise self._refusal(answer.status_code, await answer.aread())
-            if answer.headers.get("content-type", "").startswith("text/event-stream"):
-                async for event in events(answer.aiter_lines()):
-                    if len(event.data) > _MAX_EVENT:
-                        raise ClientError(f"The server sent an event of {len(event.data)} characters.")
-                    received = _object(event.data)
-                    if "method" in received:
-                        await self._received(received, progress)
-                    elif received.get("id") == identifier:
-                        return self._result(received)
-                raise ClientError(f"{self.url} closed its stream before it answered {method}.")
-            return self._result(_object(await answer.aread()))
+        body = msgspec.json.encode(message)
+        with _reached(self.url):
+            async with http.stream("POST", self.url, content=body, headers=headers) as answer:
+                return await self._answer(answer, method, identifier, progress)
+
+    async def _answer(
+        self, answer: httpx2.Response, method: str, identifier: int, progress: ProgressHandler | None
+    ) -> dict[str, Any]:
+        self._connected().noticed(answer.headers)
+        if answer.status_code >= 400:
+            raise self._refusal(answer.status_code, await answer.aread())
+        if answer.headers.get("content-type", "").startswith("text/event-stream"):
+            async for event in events(answer.aiter_lines()):
+                if len(event.data) > _MAX_EVENT:
+                    raise ClientError(f"The server sent an event of {len(event.data)} characters.")
+                received = _object(event.data)
+                if "method" in received:
+                    await self._received(received, progress)
+                elif received.get("id") == identifier:
+                    return self._result(received)
+            raise ClientError(f"{self.url} closed its stream before it answered {method}.")
+        return self._result(_object(await answer.aread()))
 
     async def _received(self, message: dict[str, Any], progress: ProgressHandler | None) -> None:
         """A notification or a question on the stream of a request."""
@@ -208,7 +216,8 @@ class StreamableHttpTransport:
     async def _post(self, message: dict[str, Any]) -> None:
         headers = self._common() | self._connected().headers("", {})
         http = self._client()
-        answer = await http.post(self.url, content=msgspec.json.encode(message), headers=headers)
+        with _reached(self.url):
+            answer = await http.post(self.url, content=msgspec.json.encode(message), headers=headers)
         if answer.status_code >= 400:
             raise self._refusal(answer.status_code, answer.content)
 
@@ -267,6 +276,17 @@ class _NotModern(ClientError):
 
 class _SessionGone(ClientError):
     """The legacy session has ended at the server."""
+
+
+@contextlib.contextmanager
+def _reached(url: str) -> Iterator[None]:
+    """Say which server could not be reached, and why."""
+    import httpx2
+
+    try:
+        yield
+    except httpx2.HTTPError as error:
+        raise ClientError(f"{url} cannot be reached: {str(error) or type(error).__name__}") from error
 
 
 def _object(text: str | bytes) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar, cast
 
 from mcp_runtime.framework.errors import InvalidSignature
+from mcp_runtime.framework.functions.results import as_plain
 from mcp_runtime.framework.functions.signature import callable_name, unwrap_callable
 from mcp_runtime.framework.types import Icon
 
@@ -106,7 +107,7 @@ class Component:
         if framework_meta and self.tags:
             meta["_fastmcp"] = {**meta.get("_fastmcp", {}), "tags": sorted(self.tags)}
         if meta:
-            definition["_meta"] = meta
+            definition["_meta"] = as_plain(meta)
         return definition
 
 

@@ -63,7 +63,7 @@ class Prompt(Component):
         self, *, name: str, arguments: Iterable[PromptArgument | Mapping[str, Any]] | None = None, **common: Any
     ) -> None:
         super().__init__(name=name, **common)
-        if arguments is not None or "arguments" not in dir(type(self)):
+        if arguments is not None or not hasattr(type(self), "arguments"):
             self.arguments = [PromptArgument.from_wire(argument) for argument in arguments or ()]
 
     arguments: list[PromptArgument]

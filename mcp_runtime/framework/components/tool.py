@@ -51,7 +51,7 @@ class Tool(Component):
         self.serializer = serializer
         if parameters is not None:
             self.parameters = parameters
-        elif "parameters" not in dir(type(self)):
+        elif not hasattr(type(self), "parameters"):
             self.parameters = {"type": "object", "properties": {}}
         if output_schema is not None:
             self.output_schema = _checked_output_schema(output_schema)

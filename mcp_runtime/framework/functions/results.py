@@ -38,7 +38,9 @@ class ToolResult:
                     "structured_content must be an object with named members, not "
                     f"{type(structured_content).__name__}: put the value under a name."
                 )
-        self.content: list[Any] = as_blocks(structured_content if content is None else content)
+        if content is None:
+            content = structured_content
+        self.content: list[Any] = [] if content == [] else as_blocks(content)
         self.structured_content: dict[str, Any] | None = structured_content
         self.meta: dict[str, Any] | None = None if meta is None else as_plain(meta)
         self.is_error = is_error

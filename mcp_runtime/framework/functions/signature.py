@@ -45,11 +45,28 @@ class Signature:
         target = _annotated_function(self.function)
         try:
             return typing.get_type_hints(target, localns=self._locals or None, include_extras=True)
-        except NameError as error:
-            raise InvalidSignature(
-                f"The {self.noun} {callable_name(self.function)!r} has an annotation that names {error.name!r}, "
-                "which its module does not define. Import it at run time, not under TYPE_CHECKING."
-            ) from error
+        except NameError:
+            return self._hints_one_by_one(target)
+
+    def _hints_one_by_one(self, target: Any) -> dict[str, Any]:
+        """Where a name is unknown: a result goes without its type, a Context is known by its name."""
+        hints: dict[str, Any] = {}
+        for name, annotation in target.__annotations__.items():
+            lone = types.SimpleNamespace(__annotations__={name: annotation})
+            try:
+                hints |= typing.get_type_hints(
+                    lone, globalns=getattr(target, "__globals__", {}), localns=self._locals, include_extras=True
+                )
+            except NameError as error:
+                if _looks_like_context(annotation):
+                    hints[name] = Context
+                elif name != "return":
+                    raise InvalidSignature(
+                        f"The {self.noun} {callable_name(self.function)!r} has a parameter {name!r} of the type "
+                        f"{annotation!r}, and its module does not define {error.name!r} when it runs. "
+                        "Import it at run time, not under TYPE_CHECKING."
+                    ) from error
+        return hints
 
     @functools.cached_property
     def context_names(self) -> tuple[str, ...]:
