@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mcp_runtime.ports.sandboxes import Overloaded
+from mcp_runtime.ports.sandboxes import Overloaded, RunnerUnavailable
 from mcp_runtime.ports.workers import Worker
+from mcp_runtime.sandbox.launchers.base import LaunchError
+from mcp_runtime.sandbox.launchers.process import ProcessLauncher
 from mcp_runtime.sandbox.slots import Slot
 from mcp_runtime.sandbox.workers import Ground, LiveWorker, State
 
@@ -42,11 +44,13 @@ class Pool:
         self._slots: dict[Key, Slot] = {}
         self._used: dict[LiveWorker, float] = {}
         self._living: Counter[str] = Counter()
+        self._tenants: set[str] = set()
         self._left = asyncio.Event()
         self._describing = asyncio.Semaphore(caps.describing)
 
     async def worker(self, worker: Worker, environment: Mapping[str, str] | None) -> tuple[Slot, LiveWorker]:
         """A ready worker of the revision, and the slot to lease it from; errors as `Slot.worker`."""
+        self._meet(worker.tenant_id)
         key = (worker.tenant_id, worker.server_id, worker.revision_id)
         slot = self._slots.get(key)
         if slot is None:
@@ -57,6 +61,7 @@ class Pool:
 
     async def describe(self, worker: Worker, environment: Mapping[str, str]) -> bytes:
         """The manifest, from a worker that lives for nothing else. Raises LoadFailed, RunnerUnavailable."""
+        self._meet(worker.tenant_id)
         async with self._describing:
             live = LiveWorker(worker, self._ground, lambda live, ending: None)
             await live.start(environment)
@@ -94,6 +99,16 @@ class Pool:
             for slot in self._slots.values()
             for live in slot.workers
         ]  # fmt: skip
+
+    def _meet(self, tenant: str) -> None:
+        """Without a sandbox there may be one tenant. Raises RunnerUnavailable for the second."""
+        if tenant not in self._tenants:
+            self._tenants.add(tenant)
+            if isinstance(self._ground.launcher, ProcessLauncher):
+                try:
+                    self._ground.launcher.admit_tenants(len(self._tenants))
+                except LaunchError as error:
+                    raise RunnerUnavailable(error.message) from None
 
     def _ready(self) -> Iterator[tuple[Slot, LiveWorker]]:
         for slot in self._slots.values():

@@ -257,8 +257,8 @@ class WorkerConnection(asyncio.Protocol):
                 if not call.answer.done():
                     call.answer.set_result(frame.payload)
             case Kind.ERROR:
-                self._finish(frame.id, call)
                 error = _error(frame.payload)
+                self._finish(frame.id, call)
                 if not call.answer.done():
                     call.answer.set_exception(error)
             case Kind.CANCELLED if call.ending:
@@ -378,7 +378,7 @@ class WorkerConnection(asyncio.Protocol):
 
 
 def _error(payload: msgspec.Raw) -> Exception:
-    """What an ERROR frame means to the caller. Raises msgspec.DecodeError when it is none."""
+    """What an ERROR frame means to the caller. Raises FrameError or msgspec.DecodeError when it is none."""
     if len(payload) > ERROR_BYTES:
         error = ErrorPayload(-32603, "The server failed, and its error is too large to pass on.")
     else:
@@ -388,7 +388,7 @@ def _error(payload: msgspec.Raw) -> Exception:
         return UpstreamError(error.code, message, error.data)
     if error.code == "too_large":
         return CallTooLarge(message)
-    return WorkerMisbehaved(f"The worker answered with an unknown failure: {error.code[:100]}.")
+    raise FrameError(f"it answered with a failure of no known sort: {error.code[:100]!r}")
 
 
 def copied(error: SandboxError) -> SandboxError:

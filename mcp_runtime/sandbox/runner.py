@@ -8,30 +8,39 @@ pass through it, from a gateway into the worker that is being started. Calls do 
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import fcntl
 import logging
 import os
-import shutil
+import resource
+import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from uv import find_uv_bin
 
 from mcp_runtime.ports.builds import BuildRequest, BuildResult, LineSink
 from mcp_runtime.sandbox import build, control
 from mcp_runtime.sandbox.build.settings import PYPI, BuildSettings
 from mcp_runtime.sandbox.desk import Desk
 from mcp_runtime.sandbox.egress import EgressProxy
-from mcp_runtime.sandbox.launchers.base import Launcher, SelfTest
+from mcp_runtime.sandbox.launchers.base import Launcher, LaunchError, SelfTest
+from mcp_runtime.sandbox.launchers.select import NAMES, choose
 from mcp_runtime.sandbox.pool import Caps, Pool
+from mcp_runtime.sandbox.runtime_dir import assemble
 from mcp_runtime.sandbox.status import Reporter
 from mcp_runtime.sandbox.store import Store
 from mcp_runtime.sandbox.workers import Ground
 
 BUILDS_AT_ONCE = 2
+CANNOT_START = 78
+"""Exit status when there is nothing to try again: EX_CONFIG of sysexits.h."""
+_DESCRIPTORS = 65_536
 
 _log = logging.getLogger("stoa.runner")
 
@@ -48,14 +57,48 @@ class Place:
 
 
 class AlreadyRunning(Exception):
-    pass
+    """Another runner has the socket."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT. Without a launcher that keeps its promises here, say why and serve nobody."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    _raise_descriptor_limit()
+    place = Place(
+        socket=options.socket,
+        store=options.store.absolute(),
+        home=options.home.absolute(),
+        index_url=options.index_url,
+        caps=Caps(tenant=options.tenant_workers, host=options.host_workers),
+    )
+    try:
+        asyncio.run(_serve(place, options.launcher))
+    except (LaunchError, AlreadyRunning) as error:
+        _log.critical("The runner does not start. %s", error)
+        return CANNOT_START
+    return 0
+
+
+async def _serve(place: Place, name: str) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with _only_one(place.socket):
+        runtime_dir = await asyncio.to_thread(assemble, place.home)
+        launcher, selftest = await choose(name, runtime_dir=runtime_dir)
+        try:
+            async with running(place, launcher, selftest, runtime_dir):
+                await stop.wait()
+            _log.info("The runner stops")
+        finally:
+            await launcher.aclose()
 
 
 @contextlib.asynccontextmanager
 async def running(place: Place, launcher: Launcher, selftest: SelfTest, runtime_dir: Path) -> AsyncIterator[None]:
-    """Serve gateways at `place.socket` until the block ends; then every box is gone. Raises AlreadyRunning."""
+    """Serve gateways at `place.socket` until the block ends; then every worker is gone."""
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(_only_one(place.socket))
         egress = EgressProxy(place.home / "run" / "egress")
         await egress.start()
         stack.push_async_callback(egress.aclose)
@@ -92,7 +135,7 @@ class _Builder:
         self._launcher = launcher
         self._egress = egress
         self._store = place.store
-        self._settings = BuildSettings(runtime_dir=runtime_dir, uv=_uv(), index_url=place.index_url)
+        self._settings = BuildSettings(runtime_dir=runtime_dir, uv=Path(find_uv_bin()), index_url=place.index_url)
         self._turns = asyncio.Semaphore(BUILDS_AT_ONCE)
 
     async def build(self, request: BuildRequest, on_line: LineSink) -> BuildResult:
@@ -139,7 +182,26 @@ def _accept(listener: socket.socket, welcome: Callable[[socket.socket], None]) -
     welcome(client)
 
 
-def _uv() -> Path:
-    beside = Path(sys.executable).with_name("uv")
-    found = beside if beside.exists() else shutil.which("uv")
-    return Path(found) if found else beside
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mcp_runtime.sandbox.runner", description="Makes the sandboxes of this host."
+    )
+    parser.add_argument("--socket", type=Path, required=True, help="where gateways connect")
+    parser.add_argument("--store", type=Path, required=True, help="the store of code and dependencies")
+    parser.add_argument("--home", type=Path, required=True, help="a folder of the runner's own")
+    parser.add_argument("--launcher", choices=NAMES, default="auto", help="how boxes are made (default: auto)")
+    parser.add_argument("--index-url", default=PYPI, help="the package index of builds (default: %(default)s)")
+    parser.add_argument("--tenant-workers", type=int, default=Caps().tenant, help="workers of one tenant (%(default)s)")
+    parser.add_argument("--host-workers", type=int, default=Caps().host, help="workers at all (%(default)s)")
+    return parser
+
+
+def _raise_descriptor_limit() -> None:
+    """A worker costs its host a handful of descriptors."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
