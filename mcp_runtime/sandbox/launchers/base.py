@@ -11,8 +11,8 @@ from mcp_runtime.ports.workers import WorkerLimits
 
 Level = Literal["namespace", "container", "landlock", "none"]
 Guarantee = Literal[
-    "files", "secrets", "network", "signals", "memory", "cpu", "processes", "disk", "inodes", "killable", "dies_with_host",
-    "syscalls",
+    "files", "secrets", "network", "signals", "memory", "cpu", "processes", "disk", "inodes", "killable",
+    "dies_with_host", "syscalls",
 ]  # fmt: skip
 ExitCause = Literal["exit", "signal", "oom", "seccomp", "timeout", "killed"]
 
@@ -91,9 +91,15 @@ class Handle(Protocol):
 
 
 class Launcher(Protocol):
-    name: str
-    level: Level
-    guarantees: frozenset[Guarantee]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def level(self) -> Level: ...
+
+    @property
+    def guarantees(self) -> frozenset[Guarantee]:
+        """What its boxes keep on this host."""
 
     async def start(self) -> None:
         """Start what the launcher keeps (a zygote). Idempotent."""
