@@ -48,12 +48,12 @@ def graph() -> grimp.ImportGraph:
     return grimp.build_graph(*PACKAGES, include_external_packages=True, cache_dir=None)
 
 
-def foreign_imports(graph: grimp.ImportGraph, part: str, *, except_for: set[str] = frozenset()) -> set[str]:
+def foreign_imports(graph: grimp.ImportGraph, part: str) -> set[str]:
     """What the modules of a part import from outside of it and of the standard library, by top-level name or ours."""
     modules = {part} | graph.find_descendants(part)
     return {
         imported
-        for module in modules - except_for
+        for module in modules
         for imported in graph.find_modules_directly_imported_by(module)
         if imported not in modules and imported.split(".")[0] not in sys.stdlib_module_names
     }

@@ -15,7 +15,7 @@ TOOLS = Path(sys.executable).parent
 OURS = "import platform; print('platform=' + platform.__file__)"
 A_TEST = "import platform\n\ndef test_it():\n    print('platform=' + platform.__file__)\n"
 
-WAYS = {
+WAYS: dict[str, list[str | Path]] = {
     "manage.py": [sys.executable, "manage.py", "shell", "--no-imports", "-c", OURS],
     "python -c at the root": [sys.executable, "-c", OURS],
     "celery": [TOOLS / "celery", "--app=tests.house.probe", "report"],

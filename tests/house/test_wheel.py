@@ -68,9 +68,11 @@ def test_platform_is_pythons_own_where_it_is_installed(installed: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_django_finds_no_fault_where_it_is_installed(installed: Path, tmp_path: Path) -> None:
-    command = [installed, "-m", "django", "check", "--settings=controlplane.settings"]
+    said = run(
+        installed, "-m", "django", "check", "--settings=controlplane.settings", cwd=tmp_path, STOA_HOME=str(tmp_path)
+    )
 
-    assert "no issues" in run(*command, cwd=tmp_path, STOA_HOME=str(tmp_path))
+    assert "no issues" in said
 
 
 @pytest.mark.timeout(300)

@@ -12,7 +12,7 @@ T = TypeVar("T")
 PAUSE = 0.01
 
 
-def wait_until(predicate: Callable[[], T], seconds: float = 10.0) -> T:
+def wait_until(predicate: Callable[[], T | None], seconds: float = 10.0) -> T:
     """Ask until the answer is true, and return it; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := predicate()):
@@ -22,7 +22,7 @@ def wait_until(predicate: Callable[[], T], seconds: float = 10.0) -> T:
     return answer
 
 
-async def wait_until_async(predicate: Callable[[], T | Awaitable[T]], seconds: float = 10.0) -> T:
+async def wait_until_async(predicate: Callable[[], T | None | Awaitable[T | None]], seconds: float = 10.0) -> T:
     """The same without holding up the event loop. The predicate may be a coroutine function."""
     deadline = time.monotonic() + seconds
     while True:

@@ -150,8 +150,10 @@ class Installation:
         return self._environ.get("STOA_ENV", "development")
 
     def _celery(self, kind: str, *options: str) -> Program:
-        command = ("celery", "--app=controlplane.celery", kind, *options)
-        return self._python(kind, *command, environment=self.environment)
+        """Without its banner, and without its warning about root: that was the caller's decision."""
+        python = [sys.executable, "-W", "ignore:You're running the worker with superuser privileges"]
+        command = [*python, "-m", "celery", "--quiet", "--app=controlplane.celery", kind, *options]
+        return Program(kind, command, self.environment, self.home.root)
 
     def _python(self, name: str, module: str, *arguments: str, environment: Mapping[str, str]) -> Program:
         return Program(name, [sys.executable, "-m", module, *arguments], environment, self.home.root)
