@@ -61,9 +61,12 @@ class Server:
         from mcp_runtime.sandbox.guest.box import Report
 
         flags = socket.MSG_CMSG_CLOEXEC
-        message, descriptors, _, _ = socket.recv_fds(self._control, _MAX_ORDER, _MAX_DESCRIPTORS, flags)
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._control, _MAX_ORDER, _MAX_DESCRIPTORS, flags)
+        except ConnectionResetError:
+            message = b""
         if not message:
-            os._exit(0)
+            os._exit(0)  # The host has gone.
         order = self._decoder.decode(message)
         try:
             self._fork(order, descriptors)
@@ -103,7 +106,7 @@ class Server:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             make_box(order, descriptors)
-        except BaseException:
+        except BaseException:  # noqa: BLE001  # whatever it was, it must not return into the zygote
             sys.excepthook(*sys.exc_info())
         finally:
             os._exit(1)

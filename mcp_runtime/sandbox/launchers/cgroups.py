@@ -44,34 +44,38 @@ class Group:
         return frozenset(self._folders)
 
     def open_for_joining(self) -> list[int]:
-        """Descriptors: whoever writes "0" to each is in the group."""
-        return [os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for folder in self._distinct()]
+        """Descriptors: a process of one thread that writes "0" to each is in the group."""
+        # Moving a whole process (cgroup.procs) waits for every fork and exit on the host: seconds on a busy one, as
+        # measured. A thread that moves itself waits for nobody, but version 2 has no such file for this.
+        name = "cgroup.procs" if self._unified else "tasks"
+        return [os.open(folder / name, os.O_WRONLY | os.O_CLOEXEC) for folder in self._distinct()]
 
     def limit(self, limits: WorkerLimits) -> None:
-        memory = limits.memory_mb * _MIB
+        """Bound memory and processes. Raises OSError."""
+        memory = str(limits.memory_mb * _MIB)
+        self._set("pids", "pids.max", str(limits.processes))
+        if self._unified:
+            self._set("memory", "memory.max", memory)
+            self._set("memory", "memory.swap.max", "0", needed=False)
+            self._set("memory", "memory.oom.group", "1", needed=False)
+        else:
+            self._set("memory", "memory.limit_in_bytes", memory)
+            # Memory and swap together, where the kernel accounts swap: as much as memory alone.
+            self._set("memory", "memory.memsw.limit_in_bytes", memory, needed=False)
+
+    def limit_cpu(self, limits: WorkerLimits) -> None:
+        """Bound the share of processor time. Raises OSError."""
         quota = max(1_000, int(limits.cpu_cores * _PERIOD))
-        settings: list[tuple[str, str, str, bool]] = (
-            [
-                ("memory", "memory.max", str(memory), True),
-                ("memory", "memory.swap.max", "0", False),
-                ("memory", "memory.oom.group", "1", False),
-                ("cpu", "cpu.max", f"{quota} {_PERIOD}", True),
-                ("pids", "pids.max", str(limits.processes), True),
-            ]
-            if self._unified
-            else [
-                ("memory", "memory.limit_in_bytes", str(memory), True),
-                # Memory and swap together, where the kernel accounts swap: as much as memory alone.
-                ("memory", "memory.memsw.limit_in_bytes", str(memory), False),
-                ("cpu", "cpu.cfs_period_us", str(_PERIOD), True),
-                ("cpu", "cpu.cfs_quota_us", str(quota), True),
-                ("pids", "pids.max", str(limits.processes), True),
-            ]
-        )
-        for controller, name, value, needed in settings:
-            folder = self._folders.get(controller)
-            if folder is not None and (needed or (folder / name).exists()):
-                (folder / name).write_text(value)
+        if self._unified:
+            self._set("cpu", "cpu.max", f"{quota} {_PERIOD}")
+        else:
+            self._set("cpu", "cpu.cfs_period_us", str(_PERIOD))
+            self._set("cpu", "cpu.cfs_quota_us", str(quota))
+
+    def _set(self, controller: str, name: str, value: str, *, needed: bool = True) -> None:
+        folder = self._folders.get(controller)
+        if folder is not None and (needed or (folder / name).exists()):
+            (folder / name).write_text(value)
 
     def pids(self) -> list[int]:
         found: set[int] = set()

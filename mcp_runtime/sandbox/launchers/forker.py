@@ -20,7 +20,7 @@ from mcp_runtime.sandbox.guest.box import Order, Report, Zygote
 from mcp_runtime.sandbox.launchers.base import LaunchError
 from mcp_runtime.sandbox.launchers.interpreter import Interpreter
 
-_START_SECONDS: Final = 30.0
+_START_SECONDS: Final = 60.0
 _MAX_REPORT: Final = 16 * 1024
 _SCRIPT: Final = "mcp_runtime/sandbox/guest/zygote.py"
 
@@ -189,6 +189,7 @@ class Forker:
         for waiting in (self._ready, *self._begun.values()):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(gone)
+                waiting.exception()  # Somebody may have stopped waiting; that is no news to report.
         for exited in self._living.values():
             if not exited.done():
                 exited.set_result(signal.SIGKILL)

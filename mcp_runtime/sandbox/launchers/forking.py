@@ -25,7 +25,7 @@ from mcp_runtime.sandbox.launchers.forker import Child, Forker, settle
 from mcp_runtime.sandbox.launchers.handle import BoxHandle
 from mcp_runtime.sandbox.launchers.interpreter import Interpreter, running
 
-HELLO_SECONDS: Final = 10.0
+HELLO_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.5
 _MIB: Final = 1024 * 1024
 _FIRST_FRAME: Final = 64 * 1024
@@ -244,6 +244,9 @@ class ForkingLauncher(ABC):
             if isinstance(error, TimeoutError):
                 raise LaunchError("start", f"The box did not say HELLO within {HELLO_SECONDS:.0f} s.") from None
             raise
+        if parts.group is not None:
+            # Only now: what went before was ours, and a box that imports its runtime would wait for its share.
+            parts.group.limit_cpu(spec.limits)
         if spec.command is not None:
             handle.hold(parts.rpc)
         return handle
