@@ -20,9 +20,6 @@ MACHINE = (
 )  # fmt: skip
 """Facts about the machine that any process may know."""
 
-FOR_THE_RUNNER = ("STOA_SANDBOX_LAUNCHER", "STOA_BUILD_INDEX_URL")
-"""Settings that the runner reads. It starts tenants' code, so it never sees an address or a secret of the platform."""
-
 OWNER_URL = "DATABASE_OWNER_URL"
 URLS = ("DATABASE_URL", OWNER_URL, "REDIS_URL")
 
@@ -94,15 +91,14 @@ class Installation:
         return programs
 
     def runner(self) -> Program:
-        environment = {
-            **_only(self._environ, MACHINE + FOR_THE_RUNNER),
-            "STOA_ENV": self._stoa_env,
-            "STOA_HOME": str(self.home.root),
-            "STOA_STORE": str(self.home.store),
-            "STOA_RUNNER_SOCKET": str(self.home.runner_socket),
-            "PYTHONUNBUFFERED": "1",
-        }
-        return self._python("runner", "mcp_runtime.sandbox.runner", environment=environment)
+        """It starts tenants' code, so it sees no address and no secret of the platform: its arguments say everything."""
+        options = [f"--socket={self.home.runner_socket}", f"--store={self.home.store}", f"--home={self.home.root}"]
+        if launcher := self._environ.get("STOA_SANDBOX_LAUNCHER"):
+            options.append(f"--launcher={launcher}")
+        if index := self._environ.get("STOA_BUILD_INDEX_URL"):
+            options.append(f"--index-url={index}")
+        environment = {**_only(self._environ, MACHINE), "STOA_ENV": self._stoa_env, "PYTHONUNBUFFERED": "1"}
+        return self._python("runner", "mcp_runtime.sandbox.runner", *options, environment=environment)
 
     def migrate(self) -> Program:
         environment = {**self.environment, OWNER_URL: self.addresses.postgres.owner, "STOA_DB_ROLE": "owner"}

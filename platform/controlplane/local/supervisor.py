@@ -21,6 +21,8 @@ from controlplane.local.console import Console, pump
 from controlplane.local.processes import Ledger, send, unblocked_signals
 
 POLL_SECONDS = 0.02
+DEATHS = 3
+"""A process that ended this often while everything was starting will not come up."""
 LAST_WORDS_SECONDS = 1.0
 """How long to read on from a process that has ended: a grandchild may hold its output open for ever."""
 
@@ -84,8 +86,7 @@ class Supervisor:
             return
         deadline = time.monotonic() + program.start_seconds
         while not (running.process and program.ready()):
-            if running.deaths >= 3:
-                raise StartFailed(f"{program.name} ended {running.deaths} times while starting; its lines are above.")
+            self.check()
             if time.monotonic() > deadline:
                 raise StartFailed(f"{program.name} was not ready after {program.start_seconds:.0f} s.")
             await asyncio.sleep(POLL_SECONDS)
@@ -123,6 +124,12 @@ class Supervisor:
             running.stopping = True
             if running.process:
                 send(running.process.pid, signal.SIGKILL)
+
+    def check(self) -> None:
+        """Raise StartFailed when something ends again and again instead of coming up."""
+        for name, running in self._running.items():
+            if running.deaths >= DEATHS:
+                raise StartFailed(f"{name} ended {running.deaths} times while starting; its lines are above.")
 
     def pid(self, name: str) -> int | None:
         running = self._running.get(name)

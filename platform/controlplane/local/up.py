@@ -139,7 +139,7 @@ async def _start(home: Home, lock: Lock, console: Console, supervisor: Superviso
     await supervisor.start(installation.web())
     await supervisor.start(installation.worker())
     await supervisor.start(installation.beat())
-    await _until_ready(web, console)
+    await _until_ready(web, console, supervisor)
 
     known = demo.load(home.demo)
     current = known.moved_to(web) if known else await _seed(supervisor, installation)
@@ -152,7 +152,7 @@ async def _seed(supervisor: Supervisor, installation: Installation) -> Demo:
     return demo.parse(await supervisor.output_of(installation.seed()), web=installation.addresses.web)
 
 
-async def _until_ready(web: str, console: Console) -> None:
+async def _until_ready(web: str, console: Console, supervisor: Supervisor) -> None:
     """Poll /readyz: it answers 200 when the database, Redis and the runner answer it."""
     began = told = time.monotonic()
     while True:
@@ -160,6 +160,7 @@ async def _until_ready(web: str, console: Console) -> None:
         now = time.monotonic()
         if status == 200:
             return
+        supervisor.check()
         if now - began > READY_SECONDS:
             raise StartFailed(f"Not ready after {READY_SECONDS:.0f} s. /readyz says {status}: {body[:500]}")
         if now - told > TELL_SECONDS:
