@@ -21,8 +21,8 @@ from mcp_runtime.ports.workers import Caller, Worker, WorkerLimits
 from mcp_runtime.sandbox.client import RunnerClient
 
 SERVERS = Path(__file__).parent / "servers"
-LIMITS = WorkerLimits(call_seconds=20.0, load_seconds=10.0)
-START_SECONDS = 40.0
+LIMITS = WorkerLimits(call_seconds=60.0, load_seconds=60.0)
+START_SECONDS = 120.0
 
 
 class PlantedSecrets:

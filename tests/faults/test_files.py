@@ -60,7 +60,19 @@ async def test_a_worker_sees_its_own_secrets(lab: Laboratory, client: RunnerClie
 
 
 async def test_nothing_outside_the_scratch_folder_can_be_written(lab: Laboratory, client: RunnerClient) -> None:
-    folders = ["/", "/app", "/deps", "/dev", "/run", "/etc", "/usr", "/usr/lib", "/var/tmp", str(lab.home), str(lab.store)]
+    folders = [
+        "/",
+        "/app",
+        "/deps",
+        "/dev",
+        "/run",
+        "/etc",
+        "/usr",
+        "/usr/lib",
+        "/var/tmp",
+        str(lab.home),
+        str(lab.store),
+    ]
     folders += [path for path in sys.path if path.startswith("/")]
 
     escapes = await call(client, lab.server("files"), "write", folders=folders)

@@ -21,7 +21,12 @@ def listener() -> Iterator[socket.socket]:
 
 async def test_no_tcp_connection_leaves(lab: Laboratory, client: RunnerClient, listener: socket.socket) -> None:
     port = listener.getsockname()[1]
-    targets = [["127.0.0.1", port], [socket.gethostbyname(socket.gethostname()), port], ["169.254.169.254", 80], ["::1", port]]
+    targets = [
+        ["127.0.0.1", port],
+        [socket.gethostbyname(socket.gethostname()), port],
+        ["169.254.169.254", 80],
+        ["::1", port],
+    ]
 
     escapes = await call(client, lab.server("network"), "connect", targets=targets)
 
@@ -46,7 +51,13 @@ async def test_no_unix_socket_of_the_host_answers(lab: Laboratory, client: Runne
         named.bind(str(lab.home / "canary.sock"))
         named.listen()
         (lab.home / "canary.sock").chmod(0o777)
-        paths = ["@stoa-canary", str(lab.home / "canary.sock"), str(lab.socket), "/var/run/docker.sock", "/run/dbus/system_bus_socket"]
+        paths = [
+            "@stoa-canary",
+            str(lab.home / "canary.sock"),
+            str(lab.socket),
+            "/var/run/docker.sock",
+            "/run/dbus/system_bus_socket",
+        ]
 
         escapes = await call(client, lab.server("network"), "unix_sockets", paths=paths)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import httpx2
 import pytest
 
 from tests.interop.conftest import ROOT, stoa
-from tests.support import RunningPlatform
+from tests.support import RunningPlatform, within
 
 ANSWER_SECONDS = 2.0
 
@@ -44,10 +43,9 @@ def call(url: str, key: str, tool: str, timeout: float = 60, **arguments: Any) -
 
 
 def neighbour_answers(platform: RunningPlatform) -> None:
-    begun = time.monotonic()
-    answer = call(platform.endpoint_url, platform.api_key, "add", a=1, b=2, timeout=ANSWER_SECONDS)
+    with within(ANSWER_SECONDS):
+        answer = call(platform.endpoint_url, platform.api_key, "add", a=1, b=2)
     assert answer.json()["result"]["structuredContent"] == {"result": 3}
-    assert time.monotonic() - begun < ANSWER_SECONDS
 
 
 def test_a_wrong_key_an_unknown_tenant_and_an_unknown_endpoint_look_the_same(running_platform: RunningPlatform) -> None:
@@ -116,7 +114,9 @@ def test_a_tool_that_exits_or_blocks_gets_the_sandboxs_error(
 
     error = mischief.result().json()["error"]
     assert (error["data"]["code"], error["data"]["party"]) == (code, "sandbox")
-    assert call(mischief_url, running_platform.api_key, "answer").json()["result"]["structuredContent"] == {"result": "here"}
+    assert call(mischief_url, running_platform.api_key, "answer").json()["result"]["structuredContent"] == {
+        "result": "here"
+    }
 
 
 @pytest.mark.parametrize(("tool", "arguments"), [("allocate", {"megabytes": 8192}), ("noise", {"megabytes": 1024})])
@@ -129,14 +129,18 @@ def test_a_tool_that_takes_8_gb_or_prints_1_gb_harms_nobody(
             neighbour_answers(running_platform)
 
     assert mischief.result().status_code == 200
-    assert call(mischief_url, running_platform.api_key, "answer").json()["result"]["structuredContent"] == {"result": "here"}
+    assert call(mischief_url, running_platform.api_key, "answer").json()["result"]["structuredContent"] == {
+        "result": "here"
+    }
 
 
 def test_a_broken_file_is_refused_and_the_running_revision_keeps_serving(
     running_platform: RunningPlatform, tmp_path: Path
 ) -> None:
     source = tmp_path / "steady.py"
-    source.write_text('from fastmcp import FastMCP\nmcp = FastMCP("steady")\n\n@mcp.tool\ndef one() -> int:\n    return 1\n')
+    source.write_text(
+        'from fastmcp import FastMCP\nmcp = FastMCP("steady")\n\n@mcp.tool\ndef one() -> int:\n    return 1\n'
+    )
     stoa(running_platform, "deploy", str(source), "--tenant", "demo")
     source.write_text('from fastmcp import FastMCP\nmcp = FastMCP("steady")\n\nraise RuntimeError("not today")\n')
 

@@ -1,4 +1,4 @@
-"""Wait for a fact, never for a time."""
+"""Wait for a fact, never for a time. Time stolen from the machine does not count."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from tests.support.clock import machine_seconds
+
 T = TypeVar("T")
 
 PAUSE = 0.01
@@ -14,24 +16,24 @@ PAUSE = 0.01
 
 def wait_until(predicate: Callable[[], T | None], seconds: float = 10.0) -> T:
     """Ask until the answer is true, and return it; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
+    deadline = machine_seconds() + seconds
     while not (answer := predicate()):
-        if time.monotonic() > deadline:
+        if machine_seconds() > deadline:
             raise AssertionError(f"{_describe(predicate)} did not become true within {seconds:g} s.")
         time.sleep(PAUSE)
     return answer
 
 
-async def wait_until_async(predicate: Callable[[], T | None | Awaitable[T | None]], seconds: float = 10.0) -> T:
+async def wait_until_async(predicate: Callable[[], T | Awaitable[T | None] | None], seconds: float = 10.0) -> T:
     """The same without holding up the event loop. The predicate may be a coroutine function."""
-    deadline = time.monotonic() + seconds
+    deadline = machine_seconds() + seconds
     while True:
         answer = predicate()
         if isinstance(answer, Awaitable):
             answer = await answer
         if answer:
             return answer
-        if time.monotonic() > deadline:
+        if machine_seconds() > deadline:
             raise AssertionError(f"{_describe(predicate)} did not become true within {seconds:g} s.")
         await asyncio.sleep(PAUSE)
 

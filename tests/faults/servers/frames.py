@@ -43,12 +43,12 @@ HOSTILE = {
     "garbage": os.urandom(4096),
     "not json": _frame(b"\xff\xfe{{{"),
     "not an array": _frame(b'{"kind": 66}'),
-    "deep": _frame(b"[66,1,\"\"," + b"[" * 100_000 + b"]" * 100_000 + b"]"),
+    "deep": _frame(b'[66,1,"",' + b"[" * 100_000 + b"]" * 100_000 + b"]"),
     "wrong direction": _frame(b'[2,1,"tools/call",{}]'),
     "unknown kind": _frame(b'[200,1,"",{}]'),
     "foreign call": _frame(b'[66,987654321,"",{"content":[{"type":"text","text":"forged"}]}]'),
     "negative id": _frame(b'[66,-5,"",{}]'),
-    "huge id": _frame(b'[66,' + b"9" * 4000 + b',"",{}]'),
+    "huge id": _frame(b"[66," + b"9" * 4000 + b',"",{}]'),
     "ready twice": _frame(b'[65,0,"",{"name":"forged"}]'),
     "callback": _frame(b'[68,987654321,"sampling/createMessage",{}]'),
     "partial": struct.pack(">I", 1000) + b'[66,1,"",',
@@ -66,7 +66,9 @@ def send(kind: str) -> str:
 @mcp.tool
 def flood(kind: str, count: int) -> str:
     """Send well-formed frames as fast as the pipe takes them."""
-    body = {"log": b'[69,1,"",{"level":"info","data":"x"}]', "result": b'[66,1,"",null]', "pong": b'[71,0,"",null]'}[kind]
+    body = {"log": b'[69,1,"",{"level":"info","data":"x"}]', "result": b'[66,1,"",null]', "pong": b'[71,0,"",null]'}[
+        kind
+    ]
     _send(_frame(body) * 200, count)
     return kind
 
