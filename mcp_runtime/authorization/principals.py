@@ -126,4 +126,4 @@ def _keep(cache: dict[bytes, V], key: bytes, value: V, limit: int) -> None:
 
 
 def _digest(token: str, tenant: str) -> bytes:
-    return hashlib.sha256(f"{tenant}\0{token}".encode()).digest()
+    return hashlib.sha256(f"{len(tenant)}:{tenant}{token}".encode()).digest()

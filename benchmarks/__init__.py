@@ -1,0 +1,1 @@
+"""Comparisons with other servers, in one run, on one machine: ratios, not records."""

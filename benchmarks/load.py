@@ -1,0 +1,142 @@
+"""A load generator for one kind of request: `python -m benchmarks.load URL --connections 16 --seconds 3`.
+
+It speaks just enough HTTP/1.1 over raw sockets to cost less than what it measures, keeps one request in flight per
+connection, checks every answer's status and that it holds `--expect`, and prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from urllib.parse import urlsplit
+
+import uvloop
+
+MODERN = "2026-07-28"
+META = "io.modelcontextprotocol/"
+
+
+class Connection(asyncio.Protocol):
+    """Sends `request` again as soon as its answer is complete."""
+
+    def __init__(self, request: bytes, expect: bytes, until: float, done: asyncio.Future[None]) -> None:
+        self.request = request
+        self.expect = expect
+        self.until = until
+        self.done = done
+        self.buffer = b""
+        self.sent = 0.0
+        self.latencies: list[float] = []
+        self.errors = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        end = self.buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        head = self.buffer[:end].lower()
+        start = head.find(b"content-length: ")
+        if start < 0:
+            self.errors += 1
+            self._end(OSError("The answer has no length."))
+            return
+        length = int(head[start + 16 :].split(b"\r\n", 1)[0])
+        if len(self.buffer) < end + 4 + length:
+            return
+        now = time.perf_counter()
+        self.latencies.append(now - self.sent)
+        if b" 200 " not in head[:16] or self.expect not in self.buffer:
+            self.errors += 1
+        self.buffer = b""
+        if now < self.until:
+            self._send()
+        else:
+            self._end(None)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._end(error or OSError("The server hung up."))
+
+    def _send(self) -> None:
+        self.sent = time.perf_counter()
+        self.transport.write(self.request)
+
+    def _end(self, error: Exception | None) -> None:
+        if not self.done.done():
+            if error is None:
+                self.done.set_result(None)
+            else:
+                self.done.set_exception(error)
+        self.transport.close()
+
+
+def request(url: str, token: str, method: str) -> bytes:
+    """The bytes of one stateless request of 2026-07-28."""
+    parts = urlsplit(url)
+    meta = {
+        f"{META}protocolVersion": MODERN,
+        f"{META}clientCapabilities": {},
+        f"{META}clientInfo": {"name": "load", "version": "1"},
+    }
+    params: dict[str, object] = {"_meta": meta}
+    head = [
+        f"POST {parts.path} HTTP/1.1",
+        f"host: {parts.netloc}",
+        f"authorization: Bearer {token}",
+        "content-type: application/json",
+        "accept: application/json, text/event-stream",
+        "user-agent: load/1",
+        f"mcp-protocol-version: {MODERN}",
+        f"mcp-method: {method}",
+    ]
+    if method == "tools/call":
+        params |= {"name": "add", "arguments": {"a": 1, "b": 2}}
+        head.append("mcp-name: add")
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    return "\r\n".join([*head, f"content-length: {len(body)}", "", ""]).encode() + body
+
+
+async def load(url: str, payload: bytes, expect: bytes, connections: int, seconds: float) -> dict[str, float]:
+    parts = urlsplit(url)
+    loop = asyncio.get_running_loop()
+    started = time.perf_counter()
+    running = []
+    for _ in range(connections):
+        done = loop.create_future()
+        connection = Connection(payload, expect, started + seconds, done)
+        await loop.create_connection(lambda connection=connection: connection, parts.hostname, parts.port)
+        running.append((connection, done))
+    await asyncio.gather(*(done for _, done in running))
+    elapsed = time.perf_counter() - started
+    latencies = sorted(latency for connection, _ in running for latency in connection.latencies)
+    return {
+        "calls": len(latencies),
+        "errors": sum(connection.errors for connection, _ in running),
+        "per_second": len(latencies) / elapsed,
+        "p50_ms": latencies[len(latencies) // 2] * 1000,
+        "p99_ms": latencies[len(latencies) * 99 // 100] * 1000,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("--token", default="none")
+    parser.add_argument("--method", default="tools/call")
+    parser.add_argument("--expect", default='"text":"3"')
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    options = parser.parse_args()
+    payload = request(options.url, options.token, options.method)
+    work = load(options.url, payload, options.expect.encode(), options.connections, options.seconds)
+    print(json.dumps(uvloop.run(work)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the benchmarks serve: the same tool, by us and by others."""

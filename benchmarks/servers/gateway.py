@@ -1,0 +1,107 @@
+"""`add`, behind our gateway: key check, validation, the call's record, and a sandbox.
+
+`STOA_RUNNER_SOCKET` names a runner that has the code of `STOA_BENCH_CODE` in its store; without it the tool runs in
+this process, which measures the gateway alone.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from mcp_runtime.gateway.app import Gateway
+from mcp_runtime.gateway.settings import GatewaySettings
+from mcp_runtime.ports.memory import MemoryCatalogue, MemoryCredentials, MemorySandboxes
+from mcp_runtime.ports.plans import Component, Member, PlanDocument
+from mcp_runtime.ports.sandboxes import EventSink, Sandboxes
+from mcp_runtime.ports.workers import Caller, Worker
+from mcp_runtime.sandbox.client import RunnerClient
+from mcp_runtime.transports.asgi import Receive, Scope, Send
+from tenants.principal import Principal
+
+TOKEN = "stoa_bench"
+TOOLS = int(os.environ.get("STOA_BENCH_TOOLS", "1"))
+SCHEMA: dict[str, object] = {
+    "type": "object",
+    "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
+    "required": ["a", "b"],
+    "additionalProperties": False,
+}
+
+
+async def _add(method: str, params: msgspec.Raw, caller: Caller, on_event: EventSink) -> object:
+    arguments = msgspec.json.decode(params)["arguments"]
+    total = arguments["a"] + arguments["b"]
+    return {"content": [{"type": "text", "text": str(total)}], "structuredContent": {"result": total}}
+
+
+def _tool(name: str) -> Component:
+    definition: dict[str, object] = {"name": name, "description": f"{name} two numbers", "inputSchema": SCHEMA}
+    return Component(definition, 0, name)
+
+
+def _gateway() -> tuple[Gateway, RunnerClient | None]:
+    worker = Worker(
+        "ten_bench", "srv_bench", "rev_bench", code=os.environ.get("STOA_BENCH_CODE", ""), entrypoint="server.py"
+    )
+    document = PlanDocument(
+        tenant_id="ten_bench",
+        tenant="bench",
+        endpoint_id="ep_bench",
+        endpoint="add",
+        version=1,
+        server_name="add",
+        server_version="1",
+        instructions=None,
+        members=(Member("srv_bench", "python", worker, strict_input=True),),
+        tools=tuple(_tool(name) for name in ("add", *(f"tool_{number}" for number in range(TOOLS - 1)))),
+    )
+    credentials = MemoryCredentials()
+    credentials.grant(
+        TOKEN,
+        Principal(
+            tenant="ten_bench",
+            issuer="stoa:keys",
+            subject="key_bench",
+            kind="api_key",
+            client_id="key_bench",
+            scopes=frozenset({"mcp:call"}),
+            roles=frozenset(),
+            audience="*",
+        ),
+        tenant="bench",
+    )
+    socket = os.environ.get("STOA_RUNNER_SOCKET")
+    runner = RunnerClient(Path(socket)) if socket else None
+    sandboxes: Sandboxes = runner or MemorySandboxes(srv_bench=_add)
+    settings = GatewaySettings(public_url="http://127.0.0.1")
+    return Gateway(MemoryCatalogue(document), credentials, sandboxes, settings, outlet=_throw_away), runner
+
+
+def _throw_away(lines: bytes) -> None:
+    """Records are written, and go nowhere: what a terminal costs is not the gateway's."""
+    os.write(_NOWHERE, lines)
+
+
+_NOWHERE = os.open(os.devnull, os.O_WRONLY)
+
+
+_served, _runner = _gateway()
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] != "lifespan":
+        await _served(scope, receive, send)
+        return
+    await receive()
+    if _runner is not None:
+        await _runner.start()
+    await _served.start()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await _served.aclose()
+    if _runner is not None:
+        await _runner.aclose()
+    await send({"type": "lifespan.shutdown.complete"})
