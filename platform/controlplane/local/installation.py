@@ -91,7 +91,7 @@ class Installation:
         return programs
 
     def runner(self) -> Program:
-        """It starts tenants' code, so it sees no address and no secret of the platform: its arguments say everything."""
+        """It starts tenants' code, so it sees no address and no secret of the platform, only arguments."""
         options = [f"--socket={self.home.runner_socket}", f"--store={self.home.store}", f"--home={self.home.root}"]
         if launcher := self._environ.get("STOA_SANDBOX_LAUNCHER"):
             options.append(f"--launcher={launcher}")
