@@ -1,0 +1,254 @@
+"""The `stoa` command.
+
+stoa up                               everything on this machine
+stoa deploy weather.py                build and serve a server
+stoa call weather get_forecast -a city=Lima
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from controlplane.cli.errors import CliError
+
+app = App(
+    name="stoa",
+    help="Deploy MCP servers written in Python, and call them.",
+    version_flags=["--version"],
+    result_action="return_value",
+)
+keys = App(name="keys", help="The tenant's API keys.")
+secrets = App(name="secrets", help="A server's secrets: environment variables of its code.")
+app.command(keys)
+app.command(secrets)
+
+Tenant = Annotated[str | None, Parameter(name=["--tenant", "-t"], help="Default: STOA_TENANT, or the demo's.")]
+Url = Annotated[str | None, Parameter(name="--url", help="The platform. Default: STOA_URL, or the demo's.")]
+
+
+@app.command
+def deploy(
+    path: Path,
+    *,
+    name: Annotated[str | None, Parameter(help="The server's name. Default: the file's or folder's.")] = None,
+    entrypoint: Annotated[str | None, Parameter(help="server.py or server.py:mcp. Default: found.")] = None,
+    tenant: Tenant = None,
+    url: Url = None,
+) -> None:
+    """Build a .py file, a folder, a .zip or a .tar.gz, and serve it.
+
+    Shows the build as it happens. Without a name of your own, weather.py becomes the server 'weather'.
+    """
+    from controlplane.cli import deploying
+    from controlplane.cli.platform_api import connected
+
+    with connected(url, tenant) as api:
+        deploying.deploy(api, path, name=name, entrypoint=entrypoint)
+
+
+@app.command
+def call(
+    server: str,
+    tool: str,
+    *,
+    argument: Annotated[
+        list[str] | None,
+        Parameter(name=["-a", "--argument"], help="name=text or name:=json; once for each argument.", negative=()),
+    ] = None,
+    json: Annotated[bool, Parameter(help="Print the whole result as JSON.", negative=())] = False,
+    tenant: Tenant = None,
+    url: Url = None,
+) -> None:
+    """Call a tool and print what it gives. Progress goes to standard error."""
+    from controlplane.cli import calling, settings
+
+    calling.call(settings.load(url=url, tenant=tenant), server, tool, argument or [], as_json=json)
+
+
+@app.command
+def tools(server: str, *, tenant: Tenant = None, url: Url = None) -> None:
+    """List a server's tools."""
+    from controlplane.cli import calling, settings
+
+    calling.tools(settings.load(url=url, tenant=tenant), server)
+
+
+@app.command
+def servers(*, tenant: Tenant = None, url: Url = None) -> None:
+    """List the tenant's servers."""
+    from controlplane.cli import listing
+    from controlplane.cli.platform_api import connected
+
+    with connected(url, tenant) as api:
+        listing.servers(api)
+
+
+@app.command
+def rollback(
+    server: str,
+    *,
+    to: Annotated[str | None, Parameter(help="A revision's number or id. Default: the one before.")] = None,
+    tenant: Tenant = None,
+    url: Url = None,
+) -> None:
+    """Serve an earlier revision again."""
+    from controlplane.cli import deploying
+    from controlplane.cli.platform_api import connected, path
+
+    with connected(url, tenant) as api:
+        deploying.report(api.send("POST", path("servers", server, "rollback"), {"revision": to}))
+
+
+@app.command
+def logs(
+    server: str,
+    *,
+    revision: Annotated[str | None, Parameter(help="Its number or id. Default: the newest.")] = None,
+    tenant: Tenant = None,
+    url: Url = None,
+) -> None:
+    """Show the build log of a revision; of one that is being built, as it is written."""
+    from controlplane.cli import listing
+    from controlplane.cli.platform_api import connected
+
+    with connected(url, tenant) as api:
+        listing.logs(api, server, revision)
+
+
+@app.command
+def allow(
+    server: str,
+    *hosts: str,
+    tenant: Tenant = None,
+    url: Url = None,
+) -> None:
+    """Let a server's code reach these hosts, and no others. Without hosts: none."""
+    from controlplane.cli import listing
+    from controlplane.cli.platform_api import connected
+
+    with connected(url, tenant) as api:
+        listing.allow(api, server, list(hosts))
+
+
+@keys.command(name="create")
+def create_key(
+    name: str,
+    *,
+    scope: Annotated[list[str] | None, Parameter(help="Once for each. Default: mcp:call.", negative=())] = None,
+    endpoint: Annotated[str | None, Parameter(help="Good for this endpoint only.")] = None,
+    days: Annotated[int | None, Parameter(help="Expires after so many days. Default: never.")] = None,
+    tenant: Tenant = None,
+    url: Url = None,
+) -> None:
+    """Make a key and print it: now and never again."""
+    from controlplane.cli import listing
+    from controlplane.cli.platform_api import connected
+
+    with connected(url, tenant) as api:
+        listing.create_key(api, name, scope or ["mcp:call"], endpoint, days)
+
+
+@keys.command(name="revoke")
+def revoke_key(key: str, *, tenant: Tenant = None, url: Url = None) -> None:
+    """Revoke a key, by its id."""
+    from controlplane.cli.platform_api import connected, path
+
+    with connected(url, tenant) as api:
+        api.send("DELETE", path("keys", key))
+    print(f"Revoked {key}.")
+
+
+@keys.command(name="ls")
+def list_keys(*, tenant: Tenant = None, url: Url = None) -> None:
+    """List the keys, the revoked ones too."""
+    from controlplane.cli import listing
+    from controlplane.cli.platform_api import connected
+
+    with connected(url, tenant) as api:
+        listing.keys(api)
+
+
+@secrets.command(name="set")
+def set_secret(server: str, name: str, *, tenant: Tenant = None, url: Url = None) -> None:
+    """Write a secret. Its value is read from standard input or asked for: arguments can be seen by others."""
+    from controlplane.cli import listing
+    from controlplane.cli.platform_api import connected, path
+
+    with connected(url, tenant) as api:
+        api.send("PUT", path("servers", server, "secrets", name), {"value": listing.read_secret(name)})
+    print(f"Set {name} of {server}.")
+
+
+@secrets.command(name="rm")
+def remove_secret(server: str, name: str, *, tenant: Tenant = None, url: Url = None) -> None:
+    """Forget a secret."""
+    from controlplane.cli.platform_api import connected, path
+
+    with connected(url, tenant) as api:
+        api.send("DELETE", path("servers", server, "secrets", name))
+    print(f"Removed {name} of {server}.")
+
+
+@secrets.command(name="ls")
+def list_secrets(server: str, *, tenant: Tenant = None, url: Url = None) -> None:
+    """List a server's secrets by name and fingerprint; values are never shown."""
+    from controlplane.cli import listing
+    from controlplane.cli.platform_api import connected
+
+    with connected(url, tenant) as api:
+        listing.secrets(api, server)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The console script. Exit status: 0 done, 1 refused or failed, 2 misused, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments[:1] == ["up"]:
+            sys.exit(_up(arguments[1:]))
+        if arguments[:1] == ["runner"]:
+            sys.exit(_runner(arguments[1:]))
+        app(arguments, exit_on_error=False)
+    except CycloptsError:
+        sys.exit(2)
+    except CliError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output is gone, and there is nobody to tell
+        sys.exit(1)
+
+
+@app.command(name="up")
+def _up_help() -> None:
+    """Start everything on this machine: services, platform and a demo. `stoa up --help` has its options."""
+
+
+@app.command(name="runner")
+def _runner_help() -> None:
+    """Run the sandbox runner of this host alone."""
+
+
+def _up(arguments: list[str]) -> int:
+    """Options are its own: it is a program of its own, which must also start without this package's dependencies."""
+    from controlplane.local import up
+
+    return up.main(arguments)
+
+
+def _runner(arguments: list[str]) -> int:
+    import runpy
+
+    sys.argv = ["stoa runner", *arguments]
+    runpy.run_module("mcp_runtime.sandbox.runner", run_name="__main__", alter_sys=True)
+    return 0
+
+
+if __name__ == "__main__":
+    main()
