@@ -14,12 +14,13 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
 from django.core.asgi import get_asgi_application
 
-_django = get_asgi_application()  # first of all: what follows imports models
+_django: Any = get_asgi_application()  # first of all: what follows imports models
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
@@ -103,7 +104,9 @@ async def _started() -> Runtime:
     return runtime
 
 
+_live_pages: Any = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+
 application = Stoa(
     http=BodyLimit(_django, upload_bytes=settings.STOA_MAX_UPLOAD_BYTES),
-    websocket=AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+    websocket=_live_pages,
 )

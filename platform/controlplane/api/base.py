@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponseBase
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from controlplane.api.access import KeyAuthentication, SessionAuthentication, principal_in
+from controlplane.api.access import KeyAuthentication, SessionAuthentication, caller_in, principal_in
 from controlplane.api.problems import exception_handler
 from controlplane.audit.context import serving
 from tenants.context import acting_for
@@ -25,8 +26,8 @@ from tenants.roles import require
 class View(APIView):
     """A view for whoever is signed in or shows a key."""
 
-    authentication_classes = (KeyAuthentication, SessionAuthentication)
-    permission_classes = (IsAuthenticated,)
+    authentication_classes: Sequence[type[BaseAuthentication]] = (KeyAuthentication, SessionAuthentication)
+    permission_classes: Sequence[Any] = (IsAuthenticated,)
     request_id: str
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -51,7 +52,7 @@ class TenantView(View):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.principal = principal_in(request.user, kwargs["tenant"])
+        self.principal = principal_in(caller_in(request), kwargs["tenant"])
         method = (request.method or "").lower()
         if method == "options":
             return

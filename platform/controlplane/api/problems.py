@@ -152,8 +152,7 @@ def _framework_problem(error: Exception) -> Problem | None:
             return Problem(413, "too_large", "The request is too large.", hint="Send less in one request.")
         case drf.APIException():
             code = str(error.default_code)
-            headers = {"Retry-After": str(int(error.wait))} if isinstance(error, drf.Throttled) and error.wait else {}
-            return Problem(error.status_code, code, str(error.detail), hint="See /api/v1/schema.", headers=headers)
+            return Problem(error.status_code, code, str(error.detail), hint="See /api/v1/schema.")
         case SuspiciousOperation():
             return Problem(400, "malformed_request", "The request is malformed.", hint="See /api/v1/schema.")
     return None

@@ -34,7 +34,7 @@ class ComponentsSerializer(serializers.Serializer[Any]):
 
 
 class RevisionSerializer(serializers.ModelSerializer[Revision]):
-    server = serializers.SlugRelatedField("slug", read_only=True)
+    server: serializers.SlugRelatedField[Server] = serializers.SlugRelatedField("slug", read_only=True)
     url = serializers.SerializerMethodField(help_text="This revision.")
     log_url = serializers.SerializerMethodField(help_text="Its build log, as server-sent events.")
     endpoint_url = serializers.SerializerMethodField(help_text="Where MCP clients reach the server.")
@@ -174,7 +174,8 @@ class CreatedKeySerializer(KeySerializer):
 
     key = serializers.SerializerMethodField(help_text="Shown now and never again.")
 
-    class Meta(KeySerializer.Meta):
+    class Meta:
+        model = ApiKey
         fields = ("key", *KeySerializer.Meta.fields)
         read_only_fields = fields
 

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.accounts.models import User
+from controlplane.api.access import caller_in
 from controlplane.api.base import TenantView, View
 from controlplane.api.serializers import (
     CreatedKeySerializer,
@@ -32,14 +33,14 @@ class Me(View):
     @extend_schema(operation_id="me", responses=MeSerializer)
     def get(self, request: Request) -> Response:
         """Who the credential belongs to, and what it may do where."""
-        caller = request.user
+        caller = caller_in(request)
         if isinstance(caller, User):
             places = [
                 _place(found.tenant.id, found.tenant.slug, found.tenant.name, found.role, PERMISSIONS_OF[found.role])
                 for found in lookups.tenants_of_user(caller.pk)
                 if found.tenant.active
             ]
-            who = {"kind": "user", "id": caller.pk, "email": caller.email, "tenants": places}
+            who: dict[str, object] = {"kind": "user", "id": caller.pk, "email": caller.email, "tenants": places}
         else:
             principal = caller.principal
             with acting_for(principal.tenant):

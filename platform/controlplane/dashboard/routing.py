@@ -18,7 +18,11 @@ class Nowhere(AsyncWebsocketConsumer):
         await self.close(NOT_FOUND)
 
 
-websocket_urlpatterns: list[Any] = [
-    path("live/<str:tenant>/revisions/<str:revision>/log", BuildLogConsumer.as_asgi()),
-    re_path(r"", Nowhere.as_asgi()),
+# `path` is typed for Django's views; Channels' router calls what it finds as an ASGI application.
+build_log: Any = BuildLogConsumer.as_asgi()
+nowhere: Any = Nowhere.as_asgi()
+
+websocket_urlpatterns = [
+    path("live/<str:tenant>/revisions/<str:revision>/log", build_log),
+    re_path(r"", nowhere),
 ]

@@ -120,14 +120,15 @@ def _config_source(source: object) -> tuple[str | None, str | None]:
     if source is None:
         return None, None
     if isinstance(source, str):
-        file, _, name = source.partition(":")
-        return file, name or None
+        file, _, attribute = source.partition(":")
+        return file, attribute or None
     if not isinstance(source, dict):
         raise _bad_config("'source' must be an object with a 'path'")
     kind = source.get("type", "filesystem")
     if kind != "filesystem":
         raise _bad_config(f"source type {kind!r} cannot be deployed; only 'filesystem' can")
-    path, name = source.get("path", source.get("file")), source.get("entrypoint")
+    path: object = source.get("path", source.get("file"))
+    name: object = source.get("entrypoint")
     if not isinstance(path, str) or not (name is None or isinstance(name, str)):
         raise _bad_config("'source.path' must be a string, and so must 'source.entrypoint' if it is given")
     return path, name

@@ -79,9 +79,11 @@ def set_hosts(server: Server, hosts: list[str], *, acting: Principal | None) -> 
     if len(hosts) > MAX_HOSTS:
         raise InvalidHost(f"A server can be granted at most {MAX_HOSTS} hosts.")
     try:
-        granted = sorted({host.strip().lower() for host in hosts if Grant.parse(host)})
+        for host in hosts:
+            Grant.parse(host)
     except ValueError as error:
         raise InvalidHost(str(error)) from error
+    granted = sorted({host.strip().lower() for host in hosts})
     with transaction.atomic():
         server = locked(server)
         before, server.hosts = server.hosts, granted

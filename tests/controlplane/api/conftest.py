@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
+from pathlib import Path
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import SettingsWrapper
 
 from controlplane.keys.services import create_key
 from tenants.context import acting_for
@@ -23,10 +25,9 @@ def _without_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _store(settings: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _store(settings: SettingsWrapper, tmp_path: Path) -> None:
     """A store of the test's own."""
-    settings.STOA_STORE = tmp_path_factory.mktemp("store")  # type: ignore[attr-defined]
-    yield
+    settings.STOA_STORE = tmp_path / "store"
 
 
 @pytest.fixture

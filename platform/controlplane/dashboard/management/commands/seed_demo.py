@@ -85,10 +85,9 @@ def _await_build(tenant_id: str, revision_id: str) -> None:
         if revision.status in Revision.BUILT:
             return
         if revision.status == Revision.Status.FAILED:
-            error = revision.error
-            raise CommandError(
-                f"The demo server could not be built: {error['message']}\n{error['detail']}\nhint: {error['hint']}"
-            )
+            error = revision.error or {}
+            told = "\n".join(str(error.get(key) or "") for key in ("message", "detail", "hint"))
+            raise CommandError(f"The demo server could not be built: {told}")
         if time.monotonic() > deadline:
             remedy = {
                 Revision.Status.QUEUED: "No Celery worker took it: is one running, with the same REDIS_URL?",
