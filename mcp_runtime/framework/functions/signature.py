@@ -13,6 +13,7 @@ from typing import Any
 
 from mcp_runtime.framework.context import Context
 from mcp_runtime.framework.errors import InvalidSignature
+from mcp_runtime.framework.functions.typed_dicts import readable
 
 __all__ = ("Signature", "callable_name", "unwrap_callable")
 
@@ -44,9 +45,10 @@ class Signature:
         """Resolved annotations by parameter name, `return` among them."""
         target = _annotated_function(self.function)
         try:
-            return typing.get_type_hints(target, localns=self._locals or None, include_extras=True)
+            hints = typing.get_type_hints(target, localns=self._locals or None, include_extras=True)
         except NameError:
-            return self._hints_one_by_one(target)
+            hints = self._hints_one_by_one(target)
+        return {name: readable(hint) for name, hint in hints.items()}
 
     def _hints_one_by_one(self, target: Any) -> dict[str, Any]:
         """Where a name is unknown: a result goes without its type, a Context is known by its name."""

@@ -1,0 +1,255 @@
+"""The server object (FASTMCP S-01 to S-11)."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from mcp_runtime.client import Client
+from mcp_runtime.framework import Context, FastMCP
+from mcp_runtime.framework.serving import describe
+from mcp_runtime.framework.types import Icon
+from mcp_runtime.protocol.errors import UnknownPrompt, UnknownResource, UnknownTool
+
+
+def test_a_server_without_a_name_gets_one() -> None:
+    """S-01"""
+    assert re.fullmatch(r"FastMCP-[0-9a-f]{4}", FastMCP().name)
+
+
+async def test_clients_learn_who_the_server_is() -> None:
+    """S-01, S-11"""
+    mcp = FastMCP(
+        "Weather",
+        "Ask about the weather.",
+        version="3",
+        website_url="https://example.com",
+        icons=[Icon(src="https://example.com/i.png")],
+    )
+
+    async with Client(mcp) as client:
+        result = client.initialize_result
+    assert (result.server_info.name, result.server_info.version) == ("Weather", "3")
+    assert (result.server_info.website_url, result.server_info.icons) == (
+        "https://example.com",
+        [Icon(src="https://example.com/i.png")],
+    )
+    assert result.instructions == "Ask about the weather."
+
+
+def test_an_unknown_keyword_is_refused_with_the_right_one() -> None:
+    with pytest.raises(TypeError, match=r"takes no mask_errors=; did you mean mask_error_details=\?"):
+        FastMCP(mask_errors=True)
+
+
+def test_a_keyword_that_is_gone_is_refused_with_its_replacement() -> None:
+    with pytest.raises(TypeError, match=r"dependencies=: list them in requirements.txt"):
+        FastMCP(dependencies=["pandas"])
+
+
+@pytest.mark.parametrize("keyword", ["middleware", "tasks", "sampling_handler", "tool_transformations"])
+def test_a_keyword_that_cannot_be_honoured_is_refused_and_not_ignored(keyword: str) -> None:
+    with pytest.raises(TypeError, match=f"takes no {keyword}="):
+        FastMCP(**{keyword: object()})
+
+
+def test_an_auth_provider_is_refused_with_the_reason() -> None:
+    """S-02"""
+    provider: Any = object()
+
+    with pytest.raises(TypeError, match="the platform authenticates callers"):
+        FastMCP(auth=provider)
+
+
+def test_transport_options_are_kept_for_run_with_a_warning() -> None:
+    """S-11"""
+    with pytest.warns(DeprecationWarning, match=r"port, stateless_http: how a server listens is said to run\(\)"):
+        mcp = FastMCP(port=9000, stateless_http=True)
+
+    assert mcp.run_options == {"port": 9000, "stateless_http": True}
+
+
+def test_running_a_server_while_it_is_loaded_is_refused_with_instructions() -> None:
+    with pytest.raises(RuntimeError, match='if __name__ == "__main__"'):
+        FastMCP().run(transport="http")
+
+
+def test_a_method_of_later_versions_is_named() -> None:
+    with pytest.raises(AttributeError, match=r"FastMCP.mount is not part of this version"):
+        _ = FastMCP().mount
+
+
+async def test_a_duplicate_replaces_the_first_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """S-05"""
+    mcp = FastMCP()
+
+    with caplog.at_level(logging.WARNING):
+        mcp.tool(lambda: 1, name="n")
+        mcp.tool(lambda: 2, name="n")
+
+    assert "Tool already exists" in caplog.text
+    async with Client(mcp) as client:
+        assert (await client.call_tool("n")).content[0].text == "2"
+
+
+@pytest.mark.parametrize(("policy", "kept"), [("replace", "2"), ("ignore", "1")])
+async def test_a_duplicate_is_treated_as_the_policy_says(policy: str, kept: str) -> None:
+    """S-05"""
+    mcp = FastMCP(on_duplicate_tools=policy)
+    mcp.tool(lambda: 1, name="n")
+    mcp.tool(lambda: 2, name="n")
+
+    async with Client(mcp) as client:
+        assert (await client.call_tool("n")).content[0].text == kept
+
+
+@pytest.mark.parametrize(
+    ("parameter", "register"),
+    [
+        ("on_duplicate_tools", lambda mcp: mcp.tool(lambda: 1, name="n")),
+        ("on_duplicate_resources", lambda mcp: mcp.resource("data://n", name="n")(lambda: 1)),
+        ("on_duplicate_resources", lambda mcp: mcp.resource("data://{n}", name="n")(lambda n: n)),
+        ("on_duplicate_prompts", lambda mcp: mcp.prompt(lambda: "x", name="n")),
+        ("on_duplicate", lambda mcp: mcp.prompt(lambda: "x", name="n")),
+    ],
+)
+def test_a_duplicate_can_be_an_error(parameter: str, register: Any) -> None:
+    """S-05, S-06, S-07"""
+    mcp = FastMCP(**{parameter: "error"})
+    register(mcp)
+
+    with pytest.raises(ValueError, match="already exists: "):
+        register(mcp)
+
+
+def test_an_unknown_policy_is_refused_with_the_four() -> None:
+    """S-05"""
+    with pytest.raises(ValueError, match="'warn', 'replace', 'error', 'ignore'"):
+        FastMCP(on_duplicate_tools="explode")
+
+
+def test_the_prefix_format_is_one_of_two() -> None:
+    """S-08"""
+    assert FastMCP(resource_prefix_format="protocol").resource_prefix_format == "protocol"
+    with pytest.raises(ValueError, match="neither 'path' nor 'protocol'"):
+        FastMCP(resource_prefix_format="flat")
+
+
+def tagged(**filters: Any) -> FastMCP:
+    mcp = FastMCP(**filters)
+    mcp.tool(lambda: 1, name="a", tags={"a"})
+    mcp.tool(lambda: 1, name="ab", tags={"a", "b"})
+    mcp.tool(lambda: 1, name="none")
+    return mcp
+
+
+@pytest.mark.parametrize(
+    ("filters", "shown"),
+    [
+        ({}, ["a", "ab", "none"]),
+        ({"include_tags": {"a"}}, ["a", "ab"]),
+        ({"exclude_tags": {"b"}}, ["a", "none"]),
+        ({"include_tags": {"a"}, "exclude_tags": {"b"}}, ["a"]),
+    ],
+)
+async def test_tag_filters_decide_what_is_listed(filters: Any, shown: list[str]) -> None:
+    """S-09, S-10"""
+    async with Client(tagged(**filters)) as client:
+        assert [tool.name for tool in await client.list_tools()] == shown
+
+
+async def test_what_a_filter_hides_cannot_be_used() -> None:
+    """S-09"""
+    mcp = FastMCP(include_tags={"public"})
+    mcp.tool(lambda: 1, name="t")
+    mcp.resource("data://r", name="r")(lambda: "r")
+    mcp.prompt(lambda: "p", name="p")
+
+    async with Client(mcp) as client:
+        with pytest.raises(UnknownTool):
+            await client.call_tool("t")
+        with pytest.raises(UnknownResource):
+            await client.read_resource("data://r")
+        with pytest.raises(UnknownPrompt):
+            await client.get_prompt("p")
+
+
+async def test_the_frameworks_own_meta_can_be_left_out() -> None:
+    """S-11"""
+    async with Client(tagged(include_fastmcp_meta=False)) as client:
+        assert [tool.meta for tool in await client.list_tools()] == [None, None, None]
+
+
+async def test_tools_may_be_given_to_the_constructor() -> None:
+    """S-11"""
+
+    def one() -> int:
+        return 1
+
+    async with Client(FastMCP(tools=[one])) as client:
+        assert await client.call_tool("one") == 1
+
+
+async def test_the_lifespan_surrounds_the_requests() -> None:
+    """S-11"""
+    steps: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(server: FastMCP) -> AsyncIterator[dict[str, str]]:
+        steps.append("up")
+        yield {"db": "open"}
+        steps.append("down")
+
+    mcp = FastMCP(lifespan=lifespan)
+
+    @mcp.tool
+    async def peek(ctx: Context) -> str:
+        steps.append("call")
+        return str(ctx.request_context.lifespan_context["db"])
+
+    async with Client(mcp) as client:
+        assert await client.call_tool("peek") == "open"
+        assert await client.call_tool("peek") == "open"
+    assert steps == ["up", "call", "call", "down"]
+
+
+async def test_a_lifespan_that_failed_is_tried_again() -> None:
+    """S-11"""
+    tries: list[int] = []
+
+    @asynccontextmanager
+    async def lifespan(server: FastMCP) -> AsyncIterator[None]:
+        tries.append(1)
+        if len(tries) == 1:
+            raise ConnectionError("no database yet")
+        yield
+
+    mcp = FastMCP(lifespan=lifespan)
+
+    with pytest.raises(ConnectionError):
+        await mcp.start()
+    await mcp.start()
+    await mcp.stop()
+    assert len(tries) == 2
+
+
+async def test_the_manifest_lists_everything_in_the_order_of_registration() -> None:
+    mcp = FastMCP("x", "how", version="1", strict_input_validation=True)
+    mcp.tool(lambda: 1, name="b")
+    mcp.tool(lambda: 1, name="a")
+    mcp.resource("data://b", name="b")(lambda: 1)
+    mcp.resource("data://{x}", name="t")(lambda x: x)
+    mcp.prompt(lambda: "p", name="p")
+
+    manifest = await describe(mcp)
+
+    assert (manifest.name, manifest.version, manifest.instructions, manifest.strict_input) == ("x", "1", "how", True)
+    assert [tool["name"] for tool in manifest.tools] == ["b", "a"]
+    assert [resource["uri"] for resource in manifest.resources] == ["data://b"]
+    assert [template["uriTemplate"] for template in manifest.resource_templates] == ["data://{x}"]
+    assert [prompt["name"] for prompt in manifest.prompts] == ["p"]

@@ -1,0 +1,382 @@
+"""What clients are told about a tool's arguments, and what they may send (FASTMCP T-01, T-08, T-12 to T-14, S-03)."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypedDict
+
+import pytest
+from pydantic import AfterValidator, BaseModel, Field
+
+from mcp_runtime.client import Client
+from mcp_runtime.framework import Context, FastMCP
+from mcp_runtime.framework.errors import InvalidSignature, ToolError
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Address(BaseModel):
+    """Where somebody lives."""
+
+    street: str
+    number: int = 1
+
+
+@dataclass
+class Point:
+    x: int
+    y: int
+
+
+class Options(TypedDict):
+    depth: int
+
+
+class Node(BaseModel):
+    value: int
+    children: list[Node] = []
+
+
+async def schema_of(function: Any, **options: Any) -> dict[str, Any]:
+    mcp = FastMCP()
+    mcp.tool(function, **options)
+    async with Client(mcp) as client:
+        return (await client.list_tools())[0].input_schema
+
+
+async def test_the_schema_comes_from_annotations_and_defaults() -> None:
+    """T-01, T-12"""
+
+    def search(query: str, limit: Annotated[int, Field(description="At most", ge=1, le=100)] = 10) -> list[str]:
+        return []
+
+    assert await schema_of(search) == {
+        "type": "object",
+        "properties": {
+            "query": {"type": "string"},
+            "limit": {"type": "integer", "description": "At most", "minimum": 1, "maximum": 100, "default": 10},
+        },
+        "required": ["query"],
+        "additionalProperties": False,
+    }
+
+
+async def test_references_are_put_in_place() -> None:
+    """T-01"""
+
+    def visit(home: Address, work: Address) -> str:
+        return ""
+
+    schema = await schema_of(visit)
+
+    assert "$defs" not in schema
+    assert schema["properties"]["work"]["properties"]["street"] == {"type": "string"}
+
+
+async def test_a_recursive_model_keeps_its_references() -> None:
+    def count(node: Node) -> int:
+        return 0
+
+    schema = await schema_of(count)
+
+    assert schema["properties"]["node"] == {"$ref": "#/$defs/Node"}
+    assert schema["$defs"]["Node"]["properties"]["children"]["items"] == {"$ref": "#/$defs/Node"}
+
+
+async def test_a_property_called_title_survives() -> None:
+    def publish(title: str) -> str:
+        return title
+
+    assert (await schema_of(publish))["properties"] == {"title": {"type": "string"}}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "Add.\n\nArgs:\n    a: The first\n        number.\n    b (int): The second.\n\nReturns:\n    c: no",
+        "Add.\n\nParameters\n-----\na : int\n    The first\n    number.\nb\n    The second.\n\nReturns\n-----\nint",
+        "Add.\n\n:param a: The first\n    number.\n:param int b: The second.\n:returns: no",
+    ],
+    ids=["google", "numpy", "sphinx"],
+)
+async def test_docstrings_describe_parameters(document: str) -> None:
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    add.__doc__ = document
+
+    properties = (await schema_of(add))["properties"]
+    assert properties["a"]["description"] == "The first number."
+    assert properties["b"]["description"] == "The second."
+
+
+async def test_a_field_description_beats_the_docstring() -> None:
+    def add(a: Annotated[int, Field(description="mine")]) -> int:
+        """Add.
+
+        Args:
+            a: theirs
+        """
+        return a
+
+    assert (await schema_of(add))["properties"]["a"]["description"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "sent", "received"),
+    [
+        (int | None, None, None),
+        (Literal["a", "b"], "b", "b"),
+        (Colour, "red", Colour.RED),
+        (Address, {"street": "Elm"}, Address(street="Elm")),
+        (Point, {"x": 1, "y": 2}, Point(1, 2)),
+        (Options, {"depth": 3}, {"depth": 3}),
+        (list[Options] | None, [{"depth": 3}], [{"depth": 3}]),
+        (datetime.datetime, "2026-01-02T03:04:05Z", datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)),
+        (uuid.UUID, "12345678-1234-5678-1234-567812345678", uuid.UUID("12345678-1234-5678-1234-567812345678")),
+        (Path, "/tmp/x", Path("/tmp/x")),
+        (bytes, "hi", b"hi"),
+        (set[int], [1, 2], {1, 2}),
+        (list[int], [1, "2"], [1, 2]),
+        (int, "10", 10),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value))[:20],
+)
+async def test_arguments_arrive_as_their_parameters_type(annotation: Any, sent: Any, received: Any) -> None:
+    """T-13, S-03"""
+    seen: list[Any] = []
+
+    def take(value: Any) -> None:
+        seen.append(value)
+
+    take.__annotations__["value"] = annotation
+    mcp = FastMCP()
+    mcp.tool(take)
+
+    async with Client(mcp) as client:
+        await client.call_tool("take", {"value": sent})
+
+    assert seen == [received]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"n": 0}, "greater than or equal to 1"),
+        ({"n": "ten"}, "valid integer"),
+        ({}, "Missing required argument"),
+        ({"n": 1, "evil": 2}, "Unexpected keyword argument"),
+        ({"n": 1, "numbers": "[1,2]"}, "valid list"),
+    ],
+    ids=["too small", "not a number", "missing", "unknown", "a text for a list"],
+)
+async def test_arguments_that_do_not_fit_are_refused(arguments: dict[str, Any], complaint: str) -> None:
+    """T-12, S-03"""
+    mcp = FastMCP()
+
+    @mcp.tool
+    def take(n: Annotated[int, Field(ge=1)], numbers: list[int] | None = None) -> int:
+        return n
+
+    async with Client(mcp) as client:
+        with pytest.raises(ToolError, match=rf"(?s)1 validation error for call\[take\].*{complaint}"):
+            await client.call_tool("take", arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"n": "10"}, "Input validation error: '10' is not of type 'integer'"),
+        ({}, "Input validation error: 'n' is a required property"),
+        ({"n": 1, "evil": 2}, "'evil' was unexpected"),
+    ],
+)
+async def test_strict_validation_takes_json_types_as_they_are(arguments: dict[str, Any], complaint: str) -> None:
+    """S-03"""
+    mcp = FastMCP(strict_input_validation=True)
+
+    @mcp.tool
+    def take(n: int) -> int:
+        return n
+
+    async with Client(mcp) as client:
+        with pytest.raises(ToolError, match=complaint):
+            await client.call_tool("take", arguments)
+
+
+async def test_strict_validation_still_reads_dates_from_texts() -> None:
+    """S-03"""
+    mcp = FastMCP(strict_input_validation=True)
+
+    @mcp.tool
+    def year(day: datetime.date) -> int:
+        return day.year
+
+    async with Client(mcp) as client:
+        assert await client.call_tool("year", {"day": "2026-11-22"}) == 2026
+
+
+async def test_an_excluded_argument_is_hidden() -> None:
+    """T-08"""
+
+    def act(what: str, user: str = "nobody") -> str:
+        return user
+
+    assert list((await schema_of(act, exclude_args=["user"]))["properties"]) == ["what"]
+
+
+async def test_a_client_cannot_supply_an_excluded_argument() -> None:
+    """T-08: the real library lets it through."""
+    mcp = FastMCP()
+
+    @mcp.tool(exclude_args=["user"])
+    def act(what: str, user: str = "nobody") -> str:
+        return user
+
+    async with Client(mcp) as client:
+        assert await client.call_tool("act", {"what": "x"}) == "nobody"
+        with pytest.raises(ToolError, match="Unexpected keyword argument"):
+            await client.call_tool("act", {"what": "x", "user": "evil"})
+
+
+def test_an_excluded_argument_needs_a_default() -> None:
+    """T-08"""
+    mcp = FastMCP()
+
+    with pytest.raises(ValueError, match="default"):
+
+        @mcp.tool(exclude_args=["user"])
+        def act(user: str) -> str:
+            return user
+
+
+@pytest.mark.parametrize("form", ["plain", "optional", "text", "annotated"])
+async def test_the_context_is_injected_and_never_shown(form: str) -> None:
+    """T-14, C-01"""
+    annotation: Any = {
+        "plain": Context,
+        "optional": Context | None,
+        "text": "Context",
+        "annotated": Annotated[Context, "mine"],
+    }[form]
+    mcp = FastMCP("hidden")
+
+    def who(a: int, whatever: Any = None) -> str:
+        return str(whatever.fastmcp.name)
+
+    who.__annotations__["whatever"] = annotation
+    mcp.tool(who)
+
+    async with Client(mcp) as client:
+        assert list((await client.list_tools())[0].input_schema["properties"]) == ["a"]
+        assert await client.call_tool("who", {"a": 1}) == "hidden"
+
+
+async def test_types_of_the_surrounding_function_are_found() -> None:
+    class Local(BaseModel):
+        n: int
+
+    mcp = FastMCP()
+
+    @mcp.tool
+    def take(local: Local) -> int:
+        return local.n
+
+    async with Client(mcp) as client:
+        assert await client.call_tool("take", {"local": {"n": 7}}) == 7
+
+
+async def test_a_type_that_its_module_does_not_define_is_named() -> None:
+    def take(value: int) -> int:
+        return value
+
+    take.__annotations__["value"] = "OnlyForTheChecker"
+
+    with pytest.raises(InvalidSignature, match=r"'OnlyForTheChecker'.*TYPE_CHECKING"):
+        await schema_of(take)
+
+
+async def test_an_unknown_result_type_does_not_keep_a_tool_from_working() -> None:
+    mcp = FastMCP()
+
+    def take() -> int:
+        return 1
+
+    take.__annotations__["return"] = "OnlyForTheChecker"
+    mcp.tool(take)
+
+    async with Client(mcp) as client:
+        assert (await client.call_tool("take")).content[0].text == "1"
+
+
+async def test_a_parameter_that_json_cannot_describe_is_named() -> None:
+    class Opaque:
+        pass
+
+    def take(value: Any) -> int:
+        return 1
+
+    take.__annotations__["value"] = Opaque
+
+    with pytest.raises(InvalidSignature, match="'take' has a parameter that JSON cannot describe"):
+        await schema_of(take)
+
+
+@pytest.mark.parametrize("name", ["schema", "json", "copy", "model_config"])
+async def test_parameters_may_bear_names_that_models_use(name: str) -> None:
+    namespace: dict[str, Any] = {}
+    exec(f"def take({name}: str) -> str:\n    return {name}", namespace)
+    mcp = FastMCP()
+    mcp.tool(namespace["take"])
+
+    async with Client(mcp) as client:
+        assert await client.call_tool("take", {name: "x"}) == "x"
+
+
+async def test_positional_only_parameters_are_filled_by_name() -> None:
+    mcp = FastMCP()
+
+    @mcp.tool
+    def minus(a: int, b: int, /) -> int:
+        return a - b
+
+    async with Client(mcp) as client:
+        assert await client.call_tool("minus", {"b": 1, "a": 3}) == 2
+
+
+async def test_a_default_given_as_a_field_is_the_default() -> None:
+    """P-11, for tools"""
+    mcp = FastMCP()
+
+    @mcp.tool
+    def take(kind: str = Field(default="summary", description="What kind")) -> str:
+        return kind
+
+    async with Client(mcp) as client:
+        assert await client.call_tool("take") == "summary"
+
+
+async def test_masked_servers_do_not_repeat_what_a_validator_said() -> None:
+    """S-04"""
+
+    def check(value: str) -> str:
+        raise ValueError("the password is hunter2")
+
+    mcp = FastMCP(mask_error_details=True)
+
+    def take(value: str, n: int = 1) -> str:
+        return value
+
+    take.__annotations__["value"] = Annotated[str, AfterValidator(check)]
+    mcp.tool(take)
+
+    async with Client(mcp) as client:
+        with pytest.raises(ToolError) as refused:
+            await client.call_tool("take", {"value": "x", "n": "y"})
+    assert str(refused.value).startswith("Error calling tool 'take': value: is not valid; n: Input should be")
