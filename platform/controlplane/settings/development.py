@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 
 from controlplane import env
 from controlplane.settings import services
@@ -21,7 +22,8 @@ STOA_PUBLIC_URL = services.public_url(default="http://127.0.0.1:8000")
 ALLOWED_HOSTS = [*services.allowed_hosts(STOA_PUBLIC_URL), "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [STOA_PUBLIC_URL]
 
-INSTALLED_APPS = ["daphne", *INSTALLED_APPS]  # `runserver` speaks ASGI
+if "runserver" in sys.argv:  # Daphne makes it speak ASGI; any other process would import Twisted for nothing.
+    INSTALLED_APPS = ["daphne", *INSTALLED_APPS]
 
 DATABASES = databases(default_url=NOWHERE)
 REDIS_URL = services.redis_url(default=NO_REDIS)

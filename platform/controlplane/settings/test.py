@@ -6,7 +6,6 @@ from controlplane.settings.development import *
 
 STOA_ENV = "test"
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, "testserver"]
-INSTALLED_APPS = [app for app in INSTALLED_APPS if app != "daphne"]  # it warns about uvicorn's event loop policy
 
 # A password hash takes 50 ms by design. Tests of passwords name the real hashers themselves.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *PASSWORD_HASHERS]
