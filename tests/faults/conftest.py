@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -42,3 +43,12 @@ async def client(lab: Laboratory) -> AsyncIterator[RunnerClient]:
 async def open_client(open_lab: Laboratory) -> AsyncIterator[RunnerClient]:
     async with open_lab.client() as client:
         yield client
+
+
+@pytest.fixture
+def bystander() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(["sleep", "60"])
+    yield process
+    assert process.poll() is None
+    process.kill()
+    process.wait()

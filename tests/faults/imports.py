@@ -16,7 +16,7 @@ HOSTILE_IMPORTS: dict[str, dict[str, str]] = {
     "a long sleep": {"server.py": "import time\ntime.sleep(3600)\n"},
     "a 10 MB message": {"server.py": "raise RuntimeError('x' * 10_000_000)\n"},
     "a message that raises": {
-        "server.py": "class E(Exception):\n    def __str__(self):\n        raise ValueError\n    __repr__ = __str__\nraise E\n"
+        "server.py": "class E(Exception):\n    def __str__(self):\n        raise ValueError\n\nraise E\n"
     },
     "a message that never ends": {
         "server.py": "class E(Exception):\n    def __str__(self):\n        while True: pass\nraise E\n"

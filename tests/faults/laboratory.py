@@ -129,7 +129,7 @@ def laboratory(launcher: str, *, environment: Mapping[str, str] = {}) -> Iterato
                 sys.executable, "-m", "mcp_runtime.sandbox.runner", "--socket", str(home / "run" / "runner.sock"),
                 "--store", str(home / "store"), "--home", str(home), "--launcher", launcher,
             ],
-            env={"PATH": os.environ["PATH"], "STOA_ENV": "test", "CANARY_OF_RUNNER": "canary-of-the-runner", **environment},
+            env={"PATH": os.environ["PATH"], "STOA_ENV": "test", "CANARY": "canary-of-the-runner", **environment},
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     lab = Laboratory(launcher, home, process, canary, log)

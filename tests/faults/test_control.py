@@ -48,16 +48,15 @@ def listener_port(escapes: object) -> str:
     return str(escapes).rpartition(":")[2].rstrip("']")
 
 
-async def test_the_detectors_see_processes(open_lab: Laboratory, open_client: RunnerClient) -> None:
+async def test_the_detectors_see_processes(
+    open_lab: Laboratory, open_client: RunnerClient, bystander: subprocess.Popen[bytes]
+) -> None:
     worker = open_lab.server("processes")
-    bystander = subprocess.Popen(["sleep", "30"])
 
     touched = await call(open_client, worker, "touch", pid=bystander.pid)
     forked = await call(open_client, worker, "fork", count=20)
     hidden = await call(open_client, worker, "hidden_memory")
 
-    bystander.kill()
-    bystander.wait()
     assert {"kill", "proc"} <= set(touched)  # type: ignore[call-overload]
     assert forked == 20
     assert "memfd_create" in list(hidden)  # type: ignore[call-overload]

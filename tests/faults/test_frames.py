@@ -13,9 +13,22 @@ from tests.faults.laboratory import SERVERS, Laboratory, call
 from tests.support import within
 
 KINDS = [
-    "empty", "oversized", "garbage", "not json", "not an array", "deep", "wrong direction", "unknown kind", "foreign call",
-    "negative id", "huge id", "ready twice", "callback", "partial",
-]  # fmt: skip
+    "empty",
+    "oversized",
+    "garbage",
+    "not json",
+    "not an array",
+    "deep",
+    "wrong direction",
+    "unknown kind",
+    "foreign call",
+    "negative id",
+    "huge id",
+    "ready twice",
+    "callback",
+    "partial",
+]
+LIMITS = WorkerLimits(call_seconds=5.0, load_seconds=60.0)
 
 
 def test_every_hostile_frame_has_its_case() -> None:
@@ -28,9 +41,7 @@ def test_every_hostile_frame_has_its_case() -> None:
 async def test_a_hostile_frame_costs_its_sender_alone(lab: Laboratory, client: RunnerClient, kind: str) -> None:
     neighbour = lab.server("frames", instance="neighbour")
     await call(client, neighbour, "answer")
-    worker = lab.server(
-        "frames", limits=WorkerLimits(call_seconds=5.0, load_seconds=60.0), instance=kind.replace(" ", "")
-    )
+    worker = lab.server("frames", limits=LIMITS, instance=kind.replace(" ", ""))
 
     with pytest.raises(SandboxError):
         await call(client, worker, "send", kind=kind)

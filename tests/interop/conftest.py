@@ -21,7 +21,7 @@ def stoa(platform: RunningPlatform, *arguments: str, check: bool = True) -> subp
     """Run the `stoa` command against the platform as a user would."""
     environment = {**os.environ, "STOA_URL": platform.dashboard_url, "STOA_API_KEY": platform.api_key}
     command = [str(Path(sys.executable).parent / "stoa"), *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, cwd=ROOT)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, cwd=ROOT, check=False)
     assert not check or done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
     return done
 
@@ -48,7 +48,12 @@ def typescript(tmp_path_factory: pytest.TempPathFactory) -> TypeScript:
     def run(sdk: str, url: str, key: str, tool: str, arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [tools / "node", "client.mjs", sdk, url, tool, arguments],
-            cwd=folder, env={**environment, "STOA_API_KEY": key}, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
+            cwd=folder,
+            env={**environment, "STOA_API_KEY": key},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     return run

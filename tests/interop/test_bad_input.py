@@ -13,6 +13,7 @@ from tests.interop.conftest import ROOT, stoa
 from tests.support import RunningPlatform, within
 
 ANSWER_SECONDS = 2.0
+STEADY = 'from fastmcp import FastMCP\nmcp = FastMCP("steady")\n'
 
 
 @pytest.fixture(scope="module")
@@ -26,26 +27,30 @@ def mischief_url(running_platform: RunningPlatform, tmp_path_factory: pytest.Tem
     return running_platform.endpoint_url.replace("/demo/demo/", "/demo/mischief/")
 
 
-def post(url: str, key: str, body: Any = None, *, content: bytes | None = None, timeout: float = 60) -> httpx2.Response:
+def post(url: str, key: str, body: Any = None, *, content: bytes | None = None) -> httpx2.Response:
     headers = {
         "Authorization": f"Bearer {key}",
         "Content-Type": "application/json",
         "Accept": "application/json, text/event-stream",
     }
     if content is not None:
-        return httpx2.post(url, content=content, headers=headers, timeout=timeout)
-    return httpx2.post(url, json=body, headers=headers, timeout=timeout)
+        return httpx2.post(url, content=content, headers=headers, timeout=180)
+    return httpx2.post(url, json=body, headers=headers, timeout=180)
 
 
-def call(url: str, key: str, tool: str, timeout: float = 60, **arguments: Any) -> httpx2.Response:
+def call(url: str, key: str, tool: str, **arguments: Any) -> httpx2.Response:
     params = {"name": tool, "arguments": arguments}
-    return post(url, key, {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}, timeout=timeout)
+    return post(url, key, {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+
+
+def value(answer: httpx2.Response) -> Any:
+    return answer.json()["result"]["structuredContent"]["result"]
 
 
 def neighbour_answers(platform: RunningPlatform) -> None:
     with within(ANSWER_SECONDS):
         answer = call(platform.endpoint_url, platform.api_key, "add", a=1, b=2)
-    assert answer.json()["result"]["structuredContent"] == {"result": 3}
+    assert value(answer) == 3
 
 
 def test_a_wrong_key_an_unknown_tenant_and_an_unknown_endpoint_look_the_same(running_platform: RunningPlatform) -> None:
@@ -114,9 +119,7 @@ def test_a_tool_that_exits_or_blocks_gets_the_sandboxs_error(
 
     error = mischief.result().json()["error"]
     assert (error["data"]["code"], error["data"]["party"]) == (code, "sandbox")
-    assert call(mischief_url, running_platform.api_key, "answer").json()["result"]["structuredContent"] == {
-        "result": "here"
-    }
+    assert value(call(mischief_url, running_platform.api_key, "answer")) == "here"
 
 
 @pytest.mark.parametrize(("tool", "arguments"), [("allocate", {"megabytes": 8192}), ("noise", {"megabytes": 1024})])
@@ -129,20 +132,16 @@ def test_a_tool_that_takes_8_gb_or_prints_1_gb_harms_nobody(
             neighbour_answers(running_platform)
 
     assert mischief.result().status_code == 200
-    assert call(mischief_url, running_platform.api_key, "answer").json()["result"]["structuredContent"] == {
-        "result": "here"
-    }
+    assert value(call(mischief_url, running_platform.api_key, "answer")) == "here"
 
 
 def test_a_broken_file_is_refused_and_the_running_revision_keeps_serving(
     running_platform: RunningPlatform, tmp_path: Path
 ) -> None:
     source = tmp_path / "steady.py"
-    source.write_text(
-        'from fastmcp import FastMCP\nmcp = FastMCP("steady")\n\n@mcp.tool\ndef one() -> int:\n    return 1\n'
-    )
+    source.write_text(f"{STEADY}\n@mcp.tool\ndef one() -> int:\n    return 1\n")
     stoa(running_platform, "deploy", str(source), "--tenant", "demo")
-    source.write_text('from fastmcp import FastMCP\nmcp = FastMCP("steady")\n\nraise RuntimeError("not today")\n')
+    source.write_text(f'{STEADY}\nraise RuntimeError("not today")\n')
 
     refused = stoa(running_platform, "deploy", str(source), "--tenant", "demo", check=False)
 
@@ -150,4 +149,4 @@ def test_a_broken_file_is_refused_and_the_running_revision_keeps_serving(
     assert "not today" in refused.stdout + refused.stderr
     assert "line 4" in refused.stdout + refused.stderr
     url = running_platform.endpoint_url.replace("/demo/demo/", "/demo/steady/")
-    assert call(url, running_platform.api_key, "one").json()["result"]["structuredContent"] == {"result": 1}
+    assert value(call(url, running_platform.api_key, "one")) == 1

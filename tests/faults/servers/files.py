@@ -112,7 +112,7 @@ def tamper() -> list[str]:
     escapes = []
     target = __file__
     for name, act in {
-        "append": lambda: open(target, "a").write("# changed"),
+        "append": lambda: os.close(os.open(target, os.O_WRONLY | os.O_APPEND)),
         "chmod": lambda: os.chmod(target, 0o777),
         "rename": lambda: os.rename(target, target + ".old"),
         "truncate": lambda: os.truncate(target, 0),

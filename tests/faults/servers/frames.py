@@ -66,9 +66,11 @@ def send(kind: str) -> str:
 @mcp.tool
 def flood(kind: str, count: int) -> str:
     """Send well-formed frames as fast as the pipe takes them."""
-    body = {"log": b'[69,1,"",{"level":"info","data":"x"}]', "result": b'[66,1,"",null]', "pong": b'[71,0,"",null]'}[
-        kind
-    ]
+    body = {
+        "log": b'[69,1,"",{"level":"info","data":"x"}]',
+        "result": b'[66,1,"",null]',
+        "pong": b'[71,0,"",null]',
+    }[kind]
     _send(_frame(body) * 200, count)
     return kind
 

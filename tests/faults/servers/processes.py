@@ -113,7 +113,7 @@ def allocate(megabytes: int) -> int:
     """Take and touch anonymous memory until it refuses; MB taken."""
     blocks = []
     try:
-        for _ in range(megabytes // 16):
+        while len(blocks) < megabytes // 16:
             blocks.append(bytearray(os.urandom(4096) * 4096))
     except MemoryError:
         return -len(blocks) * 16

@@ -1,0 +1,1 @@
+"""What tenants would deploy. Nothing here is imported by a test."""
