@@ -20,7 +20,7 @@ from tests.support.platform import clean_environment, tail
 
 ROOT = Path(__file__).parents[2]
 IGNORED = shutil.ignore_patterns(".git", ".venv*", ".stoa", "__pycache__", ".*_cache", "node_modules", ".hypothesis")
-START_SECONDS = 240.0
+START_SECONDS = 300.0
 
 
 @pytest.fixture(scope="module")

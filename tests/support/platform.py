@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.support.waiting import wait_until
 
-START_SECONDS = 180.0
+START_SECONDS = 240.0
 STOP_SECONDS = 20.0
 KEPT = ("STOA_BUILD_INDEX_URL", "STOA_SANDBOX_LAUNCHER")
 

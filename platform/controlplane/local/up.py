@@ -31,7 +31,7 @@ from controlplane.local.secret_file import SecretsUnreadable, load_or_make
 from controlplane.local.supervisor import StartFailed, Supervisor
 from controlplane.local.warden import watching
 
-READY_SECONDS = 120.0
+READY_SECONDS = 180.0
 TELL_SECONDS = 10.0
 """How often to say what the start is waiting for."""
 SECOND_THOUGHT_SECONDS = 1.0

@@ -19,7 +19,7 @@ from controlplane.local.processes import started_at
 from tests.support import RunningPlatform, wait_until
 from tests.support.platform import clean_environment, start_up, tail, temporary_home, wait_for
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 PROGRAMS = {"postgres", "redis", "runner", "web", "worker", "beat"}
 FORBIDDEN_TO_THE_RUNNER = ("DATABASE", "REDIS", "SECRET", "KEY", "PASSWORD", "TOKEN", "POSTGRES")
