@@ -89,11 +89,9 @@ def _agree(text: str, value: object) -> bool:
     if isinstance(value, bool):
         return text == ("true" if value else "false")
     if isinstance(value, (int, float)):
-        return (
-            _NUMBER.fullmatch(text) is not None
-            and float(text) == value
-            and (not isinstance(value, int) or "." in text or int(text) == value)
-        )
+        if not _NUMBER.fullmatch(text):
+            return False
+        return (float(text) if "." in text else int(text)) == value
     return isinstance(value, str) and text == value
 
 
