@@ -143,7 +143,7 @@ class WorkerConnection(asyncio.Protocol):
         except ValueError:
             raise CallTooLarge(f"The arguments are larger than the limit of {frames.MAX_FRAME} bytes.") from None
         if self._paused or self._ending:
-            seconds -= await self._wait_until_ready(seconds)
+            await self._wait_until_ready()
         if self._failure is not None or self._transport is None:
             raise ConnectionError("the worker has gone")
         answer: asyncio.Future[msgspec.Raw] = self._loop.create_future()
@@ -355,21 +355,16 @@ class WorkerConnection(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > MAX_UNSENT:
             self._misbehaved(f"it left {MAX_UNSENT} bytes unread")
 
-    async def _wait_until_ready(self, seconds: float) -> float:
+    async def _wait_until_ready(self) -> None:
         """Wait while the pipe is full or the worker has a cancelled call to give up: a call sent now might be
-        killed together with it. Bounded by STALL_SECONDS and CANCEL_SECONDS; returns the seconds waited."""
-        begun = self._loop.time()
-        while (self._paused or self._ending) and self._failure is None and self._transport is not None:
+        killed together with it. The timers of both bound the wait, which is not held against the call."""
+        while (self._paused or self._ending) and self.usable:
             change: asyncio.Future[None] = self._loop.create_future()
             self._changed.add(change)
             try:
-                async with asyncio.timeout(seconds - (self._loop.time() - begun)):
-                    await change
-            except TimeoutError:
-                raise CallTimedOut("The call took longer than it may: the worker was busy ending another.") from None
+                await change
             finally:
                 self._changed.discard(change)
-        return self._loop.time() - begun
 
     def _wake(self) -> None:
         for change in self._changed:

@@ -137,7 +137,7 @@ def _hint(error: BaseException, text: str) -> str:
         case SystemExit():
             return "The file ends the program while it is imported; put that under `if __name__ == '__main__':`."
         case KeyError() if _from_environment(error):
-            return f"Set the secret {text} of this server: it is read from the environment."
+            return f"Set the secret {text.strip(chr(39))} of this server: it is read from the environment."
         case MemoryError():
             return "The memory limit was reached while loading; load large data on first use, or raise the limit."
         case RecursionError():
@@ -153,4 +153,4 @@ def _hint(error: BaseException, text: str) -> str:
 
 def _from_environment(error: KeyError) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and frames[-1].filename.endswith("/os.py") and frames[-1].name == "__getitem__"
+    return bool(frames) and frames[-1].filename.endswith(("/os.py", "<frozen os>")) and frames[-1].name == "__getitem__"

@@ -24,6 +24,7 @@ from mcp_runtime.sandbox import rpc
 from mcp_runtime.sandbox.guest import frames
 from mcp_runtime.sandbox.guest.frames import Frame, Kind
 from mcp_runtime.sandbox.rpc import WorkerConnection
+from tests.support import wait_until_async
 
 CALLER = Caller(request_id="req_1", subject="key_ada", client_id="key_ada")
 NOTHING = msgspec.Raw(b"{}")
@@ -365,8 +366,7 @@ async def test_the_end_of_the_socket_is_told_once_and_calls_fail_with_the_reason
     call = played.call()
     await played.frame()
     played.worker.close()
-    while not played.lost:
-        await asyncio.sleep(0)
+    await wait_until_async(lambda: played.lost)
 
     played.connection.fail(WorkerDied("It ran out of memory.", reason="oom"))
 
@@ -378,8 +378,7 @@ async def test_the_end_of_the_socket_is_told_once_and_calls_fail_with_the_reason
 
 async def test_nothing_is_sent_over_a_lost_connection(played: Played) -> None:
     played.worker.close()
-    while not played.lost:
-        await asyncio.sleep(0)
+    await wait_until_async(lambda: played.lost)
 
     with pytest.raises(ConnectionError):
         await played.call()
