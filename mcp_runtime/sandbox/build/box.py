@@ -79,6 +79,8 @@ class BuildBox:
                 loop = asyncio.get_running_loop()
                 lines = loop.run_in_executor(threads, self._log.read, log)
                 output = loop.run_in_executor(threads, read, result)
+                for future in (lines, output):  # nobody looks at them when the build is given up
+                    future.add_done_callback(lambda future: future.cancelled() or future.exception())
                 try:
                     return await self._outcome(handle, output, lines)
                 finally:
@@ -119,15 +121,12 @@ class BuildBox:
 
     async def _outcome(self, handle: Handle, output: asyncio.Future[T], lines: asyncio.Future[None]) -> T:
         """The result, when the box ended well and said all that belongs to it."""
-        fault: BundleError | BuildFailed | None = None
-        try:
-            result = await output
-        except (BundleError, BuildFailed) as error:
-            fault = error
-            if error.code != "truncated":  # else it is ending: how it ends says more
-                await handle.kill()
+        await asyncio.wait((output, lines), return_when=asyncio.FIRST_EXCEPTION)
+        fault = _fault(lines) or _fault(output)
+        if fault is not None and fault.code != "truncated":  # else it is ending: how it ends says more
+            await handle.kill()
         reason = await handle.wait()
-        await lines
+        await asyncio.wait((output, lines))
         if fault is not None and fault.code != "truncated":
             raise _refused(fault, self._log.tail())
         if reason != ExitReason("exit", 0):
@@ -136,7 +135,15 @@ class BuildBox:
             raise explained(reason, self._log.tail(), PLATFORM_PACKAGES)
         if fault is not None:
             raise _refused(fault, self._log.tail())
-        return result
+        return output.result()
+
+
+def _fault(future: asyncio.Future[T]) -> BundleError | BuildFailed | None:
+    """What a strict reader has against the box, if it is done. Raises what is not about the box."""
+    error = future.exception() if future.done() else None
+    if error is None or isinstance(error, BundleError | BuildFailed):
+        return error
+    raise error
 
 
 def _memory_file(content: bytes) -> int:

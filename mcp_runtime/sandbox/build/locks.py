@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from packaging.utils import canonicalize_name
 
 from mcp_runtime.ports.builds import BuildFailed
-from mcp_runtime.sandbox.trees import MIB
+from mcp_runtime.sandbox.trees import MIB, shown
 
 MAX_LOCK_BYTES = 4 * MIB
 PLATFORM_PACKAGES = (
@@ -60,7 +60,7 @@ def check(lock: str, pins: Mapping[str, str]) -> dict[str, str]:
             continue
         package = _PACKAGE.fullmatch(line)
         if package is None:
-            raise _refused(f"the line '{line[:120]!s}' is neither a version nor a hash")
+            raise _refused(f"the line '{shown(line)}' is neither a version nor a hash")
         name = canonicalize_name(package[1])
         versions[name] = package[2]
         if pins.get(name, package[2]) != package[2]:

@@ -10,9 +10,12 @@ from collections.abc import Iterable
 
 from mcp_runtime.ports.builds import BuildFailed, LineSink
 from mcp_runtime.sandbox.launchers.base import ExitReason
+from mcp_runtime.sandbox.trees import MIB
 
 MAX_LINES = 2_000
 MAX_LINE = 2_000
+MAX_BYTES = 8 * MIB
+"""Of all that a box writes; a real build writes some kilobytes."""
 TAIL_BYTES = 8 * 1024
 """Of the log, kept for the failure's detail."""
 
@@ -33,21 +36,29 @@ class BuildLog:
         self._on_line(line)
 
     def read(self, pipe: int) -> None:
-        """Pass on what comes out of a box until its end. Runs in a thread."""
+        """Pass on what comes out of a box until its end. Runs in a thread. Raises BuildFailed for a flood."""
         waiting = b""
+        total = 0
         while data := os.read(pipe, 65_536):
+            total += len(data)
+            if total > MAX_BYTES:
+                raise BuildFailed(
+                    f"The build wrote a log of more than {MAX_BYTES // MIB} MB.",
+                    code="too_large",
+                    hint="Look at the log's beginning for what it repeats.",
+                    detail=self.tail(),
+                )
             *lines, waiting = (waiting + data).split(b"\n")
-            for line in lines:
-                self._loop.call_soon_threadsafe(self._line, line)
             if len(waiting) > MAX_LINE * 4:
-                self._loop.call_soon_threadsafe(self._line, waiting)
+                lines.append(waiting)
                 waiting = b""
-        if waiting:
-            self._loop.call_soon_threadsafe(self._line, waiting)
+            for line in lines:
+                self._line(line)
+        self._line(waiting)
 
     def tail(self) -> str:
         """The last lines that a box wrote, at most TAIL_BYTES."""
-        text = "\n".join(self._tail).encode()[-TAIL_BYTES:]
+        text = "\n".join(tuple(self._tail)).encode()[-TAIL_BYTES:]
         return text.decode(errors="ignore")
 
     def _line(self, data: bytes) -> None:
@@ -57,9 +68,9 @@ class BuildLog:
         self._tail.append(text)
         self._lines += 1
         if self._lines < MAX_LINES:
-            self._on_line(text)
+            self._loop.call_soon_threadsafe(self._on_line, text)
         elif self._lines == MAX_LINES:
-            self._on_line("(the log goes on, but no more of it is kept)")
+            self._loop.call_soon_threadsafe(self._on_line, "(the log goes on, but no more of it is kept)")
 
 
 _MEANINGS = (
@@ -76,13 +87,13 @@ _MEANINGS = (
         "Check the spelling: the name to install can differ from the name to import.",
     ),
     (
-        r"there (is no version|are no versions) of",
+        r"there (is no version|are no versions) of|only [\w.-]+==\S+ is available|only the following versions of",
         "no_such_version",
         "A package has no version that fits.",
         "Widen the version range, or see which versions the package index has.",
     ),
     (
-        r"hash(es)? mismatch|do not match any of the expected hashes",
+        r"[Hh]ash(es)? mismatch|do not match any of the expected hashes",
         "bad_lock",
         "The package index gave a file other than the one that was locked.",
         "Deploy again: that makes a new lock. If it happens again, ask your operator to check the package index.",
@@ -103,7 +114,7 @@ _MEANINGS = (
         r"error sending request|[Ff]ailed to fetch|dns error|tunnel|[Cc]onnection (refused|reset)|operation timed out",
         "index_unreachable",
         "The package index could not be reached.",
-        "Try again. If it lasts, ask your operator to check the package index.",
+        "Try again. If it lasts, ask your operator to check the package index, and the hosts that keep its files.",
     ),
 )
 
@@ -129,5 +140,5 @@ def explained(reason: ExitReason, text: str, pins: Iterable[str]) -> BuildFailed
 
 
 def _clean(data: bytes) -> str:
-    text = _ESCAPES.sub("", data.decode(errors="replace")).rstrip()[:MAX_LINE]
+    text = _ESCAPES.sub("", data[: MAX_LINE * 4].decode(errors="replace")).rstrip()[:MAX_LINE]
     return "".join(char for char in text if char.isprintable() or char == "\t")

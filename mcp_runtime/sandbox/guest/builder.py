@@ -48,6 +48,8 @@ def main() -> int:
     listener = egress_forwarder.listen()
     egress_forwarder.serve(listener, order["proxy_socket"])
     environment = _environment(order) | egress_forwarder.environment(listener.getsockname()[1])
+    for name in ("NO_PROXY", "no_proxy"):  # the index may be the operator's own host
+        environment.pop(name)
     return (_lock if order["phase"] == "lock" else _install)(order, environment)
 
 
@@ -63,6 +65,7 @@ def _environment(order: Order) -> dict[str, str]:
         "UV_CONCURRENT_DOWNLOADS": "8",
         "UV_CONCURRENT_INSTALLS": "4",
         "UV_DEFAULT_INDEX": order["index_url"],
+        "UV_HTTP_RETRIES": "2",
         "UV_HTTP_TIMEOUT": "30",
         "UV_KEYRING_PROVIDER": "disabled",
         "UV_LINK_MODE": "copy",
