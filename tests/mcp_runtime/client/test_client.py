@@ -1,0 +1,230 @@
+"""The client itself (FASTMCP CL-01 to CL-19), in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mcp_runtime.client import Client
+from mcp_runtime.framework import Context, FastMCP
+from mcp_runtime.framework.components import ToolResult
+from mcp_runtime.framework.errors import ClientError, ToolError
+from mcp_runtime.protocol.errors import McpError
+
+
+@dataclass
+class Visit:
+    at: datetime.datetime
+    place: uuid.UUID
+    tags: set[str]
+    next: Visit | None = None
+
+
+def server() -> FastMCP:
+    mcp = FastMCP("Test", "Help.")
+
+    @mcp.tool
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    @mcp.tool
+    def fail() -> int:
+        raise ToolError("No.")
+
+    @mcp.tool
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    return mcp
+
+
+async def test_a_client_is_connected_inside_its_block() -> None:
+    """CL-05, CL-06"""
+    client = Client(server())
+
+    assert not client.is_connected()
+    async with client:
+        assert client.is_connected()
+    assert not client.is_connected()
+
+
+async def test_entering_again_shares_the_connection() -> None:
+    """CL-05"""
+    client = Client(server())
+
+    async with client:
+        async with client:
+            pass
+        assert await client.call_tool("add", {"a": 1, "b": 2}) == 3
+
+
+async def test_a_client_outside_its_block_says_so() -> None:
+    """CL-05"""
+    with pytest.raises(RuntimeError, match="async with client"):
+        await Client(server()).list_tools()
+
+
+async def test_the_server_introduces_itself() -> None:
+    """CL-13, CL-14"""
+    async with Client(server()) as client:
+        assert client.initialize_result.server_info.name == "Test"
+        assert client.initialize_result.instructions == "Help."
+        assert await client.ping() is True
+
+
+async def test_introduction_can_wait() -> None:
+    """CL-14"""
+    async with Client(server(), auto_initialize=False) as client:
+        with pytest.raises(ClientError):
+            _ = client.initialize_result
+        result = await client.initialize(timeout=10.0)
+        assert result.serverInfo.name == "Test"
+        assert await client.initialize() is result
+
+
+async def test_a_results_value_is_its_data() -> None:
+    """CL-08"""
+    async with Client(server()) as client:
+        result = await client.call_tool("add", {"a": 1, "b": 2})
+    assert (result.data, result.structured_content, result.content[0].text, result.is_error) == (
+        3,
+        {"result": 3},
+        "3",
+        False,
+    )
+    assert result == 3
+    assert result != 4
+
+
+async def test_data_is_rebuilt_from_the_schema() -> None:
+    """CL-08"""
+    mcp = FastMCP()
+    visit = Visit(datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC), uuid.uuid4(), {"a"})
+
+    @mcp.tool
+    def last() -> Visit:
+        return Visit(visit.at, visit.place, visit.tags, next=visit)
+
+    async with Client(mcp) as client:
+        data = (await client.call_tool("last")).data
+    assert (data.at, data.place, data.tags) == (visit.at, visit.place, visit.tags)
+    assert (data.next.at, data.next.next) == (visit.at, None)
+
+
+async def test_structure_that_does_not_fit_the_schema_comes_as_it_is() -> None:
+    """CL-08"""
+    mcp = FastMCP()
+
+    @mcp.tool(output_schema={"type": "object", "properties": {"n": {"type": "string", "format": "date"}}})
+    def odd() -> ToolResult:
+        return ToolResult(structured_content={"n": "someday"})
+
+    async with Client(mcp) as client:
+        assert (await client.call_tool("odd")).data == {"n": "someday"}
+
+
+async def test_a_failed_tool_raises_unless_told_not_to() -> None:
+    """CL-08"""
+    async with Client(server()) as client:
+        with pytest.raises(ToolError, match="No"):
+            await client.call_tool("fail")
+        result = await client.call_tool("fail", raise_on_error=False)
+    assert (result.is_error, result.text) == (True, "No.")
+
+
+@pytest.mark.parametrize("limit", [0.05, timedelta(milliseconds=50)])
+async def test_a_call_over_its_time_is_given_up(limit: Any) -> None:
+    """CL-19"""
+    async with Client(server(), timeout=limit) as client:
+        with pytest.raises(McpError, match=r"Timed out while waiting for tools/call: no answer in 0\.05 s"):
+            await client.call_tool("hang")
+        assert await client.call_tool("add", {"a": 1, "b": 1}, timeout=30) == 2
+
+
+async def test_arguments_may_be_values_json_does_not_know() -> None:
+    """CL-08"""
+    mcp = FastMCP()
+
+    @mcp.tool
+    def year(day: datetime.date) -> int:
+        return day.year
+
+    async with Client(mcp) as client:
+        assert await client.call_tool("year", {"day": datetime.date(2026, 1, 1)}) == 2026
+
+
+async def test_prompt_arguments_are_written_as_json() -> None:
+    """CL-12"""
+    mcp = FastMCP()
+    mcp.prompt(lambda data: f"{data!r}", name="show")
+
+    async with Client(mcp) as client:
+        result = await client.get_prompt("show", {"data": [1, 2, 3]})
+    assert result.messages[0].content.text == "'[1,2,3]'"
+
+
+async def test_meta_travels_with_a_call() -> None:
+    """CL-08"""
+    mcp = FastMCP()
+
+    @mcp.tool
+    def who(ctx: Context) -> str:
+        return str(ctx.client_id)
+
+    async with Client(mcp) as client:
+        assert await client.call_tool("who", meta={"client_id": "me"}) == "me"
+
+
+async def test_a_handler_that_fails_does_not_fail_the_call(caplog: pytest.LogCaptureFixture) -> None:
+    """CL-16"""
+    mcp = FastMCP()
+
+    @mcp.tool
+    async def talk(ctx: Context) -> str:
+        await ctx.info("x")
+        return "said"
+
+    def broken(message: Any) -> None:
+        raise RuntimeError("broken handler")
+
+    async with Client(mcp, log_handler=broken) as client:
+        assert await client.call_tool("talk") == "said"
+    assert "broken handler" in caplog.text
+
+
+async def test_calls_on_one_client_run_side_by_side() -> None:
+    mcp, both = FastMCP(), asyncio.Barrier(2)
+
+    @mcp.tool
+    async def meet(name: str) -> str:
+        await both.wait()
+        return name
+
+    async with Client(mcp) as client:
+        results = await asyncio.gather(client.call_tool("meet", {"name": "a"}), client.call_tool("meet", {"name": "b"}))
+    assert [result.data for result in results] == ["a", "b"]
+
+
+@pytest.mark.parametrize("target", ["server.py", "server.js", {"mcpServers": {}}, object()])
+def test_a_target_that_cannot_be_reached_is_refused(target: Any) -> None:
+    """CL-03, CL-04"""
+    with pytest.raises(ValueError, match="Could not infer a valid transport"):
+        Client(target)
+
+
+def test_an_sse_address_is_refused_with_advice() -> None:
+    """CL-02"""
+    with pytest.raises(ValueError, match="Streamable HTTP address"):
+        Client("https://example.com/sse")
+
+
+def test_browser_login_is_refused_with_advice() -> None:
+    """CL-20"""
+    with pytest.raises(ValueError, match="give the key or token itself"):
+        Client("https://example.com/mcp", auth="oauth")
