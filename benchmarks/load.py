@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import time
+from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -32,8 +33,7 @@ class Connection(asyncio.Protocol):
         self.errors = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's does not say that it is one
         self._send()
 
     def data_received(self, data: bytes) -> None:
