@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qs
 
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
@@ -17,12 +19,13 @@ from tenants.context import in_thread
 from tenants.principal import Principal
 from tenants.roles import permits
 
+_NUMBER = re.compile(r"[0-9]{1,7}", re.ASCII)
 NOT_FOUND = 4404
 """Close code for a page that is not there, or not there for this person."""
 
 
 class BuildLogConsumer(AsyncJsonWebsocketConsumer):
-    """Sends the log of one revision: `{"line": …}` for each line, `{"end": …}` last. Hears nothing."""
+    """Sends the log of one revision behind line `after`: `{"line": …}` for each, `{"end": …}` last. Hears nothing."""
 
     sending: asyncio.Task[None] | None = None
 
@@ -33,7 +36,10 @@ class BuildLogConsumer(AsyncJsonWebsocketConsumer):
         if principal is None:
             await self.close(NOT_FOUND)
             return
-        self.sending = asyncio.create_task(self._send_log(principal, names["revision"]))
+        after = parse_qs(self.scope["query_string"].decode("ascii", "replace")).get("after", [""])[0]
+        self.sending = asyncio.create_task(
+            self._send_log(principal, names["revision"], int(after) if _NUMBER.fullmatch(after) else 0)
+        )
 
     async def disconnect(self, code: int) -> None:
         if self.sending is not None:
@@ -44,9 +50,9 @@ class BuildLogConsumer(AsyncJsonWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **more: Any) -> None:
         """Pages have nothing to say here; whatever comes is dropped."""
 
-    async def _send_log(self, principal: Principal, revision_id: str) -> None:
+    async def _send_log(self, principal: Principal, revision_id: str, after: int) -> None:
         try:
-            async for news in watch(principal.tenant, revision_id):
+            async for news in watch(principal.tenant, revision_id, after=after):
                 if isinstance(news, BuildLogLine):
                     await self.send_json({"line": news.as_json()})
                 elif isinstance(news, Ended):

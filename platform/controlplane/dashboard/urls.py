@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.contrib.auth import views as accounts
+from django.urls import path, reverse_lazy
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from controlplane.dashboard import assets, views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("login/", accounts.LoginView.as_view(template_name="dashboard/sign_in.html"), name="login"),
+    path("logout/", accounts.LogoutView.as_view(), name="logout"),
+    path(
+        "password/<uidb64>/<token>/",
+        accounts.PasswordResetConfirmView.as_view(
+            template_name="dashboard/set_password.html", success_url=reverse_lazy("login")
+        ),
+        name="set_password",
+    ),
+    path("tenants/<str:tenant>/", views.servers, name="servers"),
+    path("tenants/<str:tenant>/servers/<str:name>/", views.server, name="server"),
+    path("tenants/<str:tenant>/revisions/<str:revision>/", views.revision, name="revision"),
+    path("assets/<str:digest>/<str:name>", assets.asset, name="asset"),
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -67,36 +67,40 @@ def _look(revision_id: str, after: int) -> tuple[Revision, list[BuildLogLine]]:
     return revision, services.log_lines(revision_id, after=after, limit=BATCH)
 
 
-class _Waiting:
-    """Returns when the revision changed, or after a second: Redis may be away."""
+@asynccontextmanager
+async def _wake_ups(revision_id: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Gives a function that returns when the revision changed, or after a second: Redis may be away."""
+    changed = asyncio.Event()
 
-    def __init__(self, channel: str | None) -> None:
-        self.channel = channel
-
-    async def __call__(self) -> None:
-        layer = get_channel_layer()
-        if self.channel is None or layer is None:
-            await asyncio.sleep(POLL_SECONDS)
-            return
+    async def wait() -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(POLL_SECONDS):
-                await layer.receive(self.channel)
+                await changed.wait()
+        changed.clear()
 
-
-@asynccontextmanager
-async def _wake_ups(revision_id: str) -> AsyncIterator[_Waiting]:
-    layer, group = get_channel_layer(), group_of(revision_id)
-    channel: str | None = None
+    # A task of its own receives for as long as the watch lasts: a receive that is cancelled gives up its channel.
+    listening = asyncio.create_task(_listen(revision_id, changed))
     try:
-        if layer is not None:
-            channel = await layer.new_channel()
-            await layer.group_add(group, channel)
-    except (RedisError, OSError) as error:
-        log.warning("Watching %s by polling only: %s", revision_id, error)
-        channel = None
-    try:
-        yield _Waiting(channel)
+        yield wait
     finally:
-        if layer is not None and channel is not None:
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+
+
+async def _listen(revision_id: str, changed: asyncio.Event) -> None:
+    layer, group = get_channel_layer(), group_of(revision_id)
+    assert layer is not None  # settings name one in every environment
+    try:
+        channel = await layer.new_channel()
+        await layer.group_add(group, channel)
+        changed.set()  # what happened before the subscription was not heard
+        try:
+            while True:
+                await layer.receive(channel)
+                changed.set()
+        finally:
             with suppress(RedisError, OSError):
                 await layer.group_discard(group, channel)
+    except (RedisError, OSError) as error:
+        log.warning("Watching %s by polling only: %s", revision_id, error)
