@@ -18,7 +18,7 @@ from mcp_runtime.sandbox.build.locks import PLATFORM_PACKAGES
 from mcp_runtime.sandbox.build.log import BuildLog, explained
 from mcp_runtime.sandbox.build.settings import BuildSettings
 from mcp_runtime.sandbox.egress import EgressProxy
-from mcp_runtime.sandbox.guest.box import EGRESS_SOCKET
+from mcp_runtime.sandbox.guest.box import EGRESS_PORT, EGRESS_SOCKET
 from mcp_runtime.sandbox.launchers.base import ExitReason, Handle, Launcher, LaunchError, SandboxSpec
 from mcp_runtime.sandbox.trees import BundleError
 
@@ -58,11 +58,13 @@ class BuildBox:
             raise _unavailable(str(error)) from error
         try:
             if self._launcher.level == "namespace":
-                inside = {"folder": _FOLDER_INSIDE, "uv": _UV_INSIDE, "proxy_socket": EGRESS_SOCKET}
-                return await self._run(read, proxy, inside | order)
+                inside = {"folder": _FOLDER_INSIDE, "uv": _UV_INSIDE}
+                inside_proxy = {"proxy_socket": EGRESS_SOCKET, "proxy_port": EGRESS_PORT}
+                return await self._run(read, proxy, inside | inside_proxy | order)
             with TemporaryDirectory(prefix="stoa-build-") as folder:
-                outside = {"folder": folder, "uv": str(self._settings.uv), "proxy_socket": str(proxy)}
-                return await self._run(read, proxy, outside | order)
+                outside = {"folder": folder, "uv": str(self._settings.uv)}
+                outside_proxy = {"proxy_socket": str(proxy), "proxy_port": 0}  # other boxes share the host's ports
+                return await self._run(read, proxy, outside | outside_proxy | order)
         finally:
             await self._egress.close(name)
 

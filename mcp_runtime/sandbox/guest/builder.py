@@ -38,6 +38,8 @@ class Order(TypedDict):
     """Packages that the platform provides: left out even where another package needs them."""
     lock: str
     proxy_socket: str
+    proxy_port: int
+    """Where the forwarder listens in the box; 0 for any."""
 
 
 def main() -> int:
@@ -45,7 +47,7 @@ def main() -> int:
     Path(order["folder"]).mkdir(exist_ok=True)
     from mcp_runtime.sandbox.guest import egress_forwarder
 
-    listener = egress_forwarder.listen()
+    listener = egress_forwarder.listen(order["proxy_port"])
     egress_forwarder.serve(listener, order["proxy_socket"])
     environment = _environment(order) | egress_forwarder.environment(listener.getsockname()[1])
     for name in ("NO_PROXY", "no_proxy"):  # the index may be the operator's own host
