@@ -1,11 +1,13 @@
 """What one `tools/call add(1, 2)` costs the gateway process, beside fastmcp serving the same tool bare.
 
-    python -m benchmarks.gateway_call [--rounds 5] [--seconds 3] [--runner-socket PATH --code DIGEST]
+    python -m benchmarks.gateway_call [--rounds 5] [--seconds 3] [--sandbox [LAUNCHER]]
 
 Both run under uvicorn with uvloop and httptools, one process each, on the first core; the load comes from another
 process on the second. Rounds alternate between the two, CPU time is read from /proc before and after each, and the
 medians are compared: absolute figures move by half from hour to hour, ratios do not. The gateway checks a key,
-validates the arguments and records each call; with `--runner-socket` the tool runs in a sandbox, else in the process.
+validates the arguments and records each call; with `--sandbox` the tool runs in a sandbox, which a runner on the
+second core makes, else in the process itself. Only the gateway process is counted: what a sandbox spends is the
+tenant's.
 """
 
 from __future__ import annotations
@@ -20,10 +22,13 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from mcp_runtime.sandbox.store import Store
 
 GOAL = 5.0
 """At most one fifth of fastmcp's CPU time per call."""
@@ -43,13 +48,10 @@ class Server:
 
 def main() -> int:
     options = _options()
-    environment = {}
-    if options.runner_socket:
-        environment = {"STOA_RUNNER_SOCKET": options.runner_socket, "STOA_BENCH_CODE": options.code}
-    with (
-        _serve("benchmarks.servers.gateway:app", environment) as (ours, our_port),
-        _serve("benchmarks.servers.peer_fastmcp:app", {}) as (theirs, their_port),
-    ):
+    with contextlib.ExitStack() as stack:
+        environment = stack.enter_context(_sandbox(options.sandbox)) if options.sandbox else {}
+        ours, our_port = stack.enter_context(_serve("benchmarks.servers.gateway:app", environment))
+        theirs, their_port = stack.enter_context(_serve("benchmarks.servers.peer_fastmcp:app", {}))
         gateway = Server("stoa gateway", f"http://127.0.0.1:{our_port}/t/bench/add/mcp", ours, "stoa_bench")
         peer = Server("fastmcp", f"http://127.0.0.1:{their_port}/mcp", theirs)
         for server in (gateway, peer):
@@ -59,7 +61,7 @@ def main() -> int:
         for _ in range(options.rounds):
             _round(peer, options.connections, options.seconds)
             _round(gateway, options.connections, options.seconds)
-    where = "sandbox" if options.runner_socket else "tool in process"
+    where = f"sandbox: {options.sandbox}" if options.sandbox else "tool in process"
     for server, note in ((peer, "bare"), (gateway, f"key, validation, record, {where}")):
         print(
             f"{server.name:14} {statistics.median(server.microseconds):8.0f} us of CPU per call  "
@@ -87,6 +89,33 @@ def _round(server: Server, connections: int, seconds: float) -> None:
         raise SystemExit(f"{server.name} answered {result['errors']} of {result['calls']} calls wrongly.")
     server.microseconds.append(spent / result["calls"] * 1e6)
     server.per_second.append(result["per_second"])
+
+
+@contextlib.contextmanager
+def _sandbox(launcher: str) -> Iterator[dict[str, str]]:
+    """A runner with the peer's own tool in its store: the environment that leads the gateway to it."""
+    with tempfile.TemporaryDirectory(prefix="stoa-bench-") as folder:
+        root = Path(folder)
+        root.chmod(0o711)  # workers have uids of their own
+        store = Store(root / "store")
+        store.prepare()
+        with (Path(__file__).parent / "servers" / "add.py").open("rb") as source:
+            code = store.add_code(source, "add.py").digest
+        command = [*_on_core(-1), sys.executable, "-m", "mcp_runtime.sandbox.runner", "--launcher", launcher]
+        places = {"--socket": root / "runner.sock", "--store": store.root, "--home": root / "home"}
+        for option, path in places.items():
+            command += [option, str(path)]
+        runner = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not (root / "runner.sock").exists():
+                if time.monotonic() > deadline or runner.poll() is not None:
+                    raise SystemExit(f"The runner does not start with the launcher {launcher}.")
+                time.sleep(0.05)
+            yield {"STOA_RUNNER_SOCKET": str(root / "runner.sock"), "STOA_BENCH_CODE": code}
+        finally:
+            runner.send_signal(signal.SIGTERM)
+            runner.wait(20)
 
 
 @contextlib.contextmanager
@@ -135,8 +164,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--runner-socket", help="a running sandbox runner")
-    parser.add_argument("--code", default="", help="the digest, in the runner's store, of a server.py with `add`")
+    parser.add_argument("--sandbox", nargs="?", const="auto", help="run the tool in a sandbox (default launcher: auto)")
     return parser.parse_args()
 
 

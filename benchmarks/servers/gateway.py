@@ -1,7 +1,7 @@
 """`add`, behind our gateway: key check, validation, the call's record, and a sandbox.
 
-`STOA_RUNNER_SOCKET` names a runner that has the code of `STOA_BENCH_CODE` in its store; without it the tool runs in
-this process, which measures the gateway alone.
+`STOA_RUNNER_SOCKET` names a runner that has the code `STOA_BENCH_CODE` in its store; without it the tool runs in this
+process, which measures the gateway alone.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _tool(name: str) -> Component:
 
 def _gateway() -> tuple[Gateway, RunnerClient | None]:
     worker = Worker(
-        "ten_bench", "srv_bench", "rev_bench", code=os.environ.get("STOA_BENCH_CODE", ""), entrypoint="server.py"
+        "ten_bench", "srv_bench", "rev_bench", code=os.environ.get("STOA_BENCH_CODE", ""), entrypoint="add.py"
     )
     document = PlanDocument(
         tenant_id="ten_bench",

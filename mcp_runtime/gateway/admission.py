@@ -105,8 +105,11 @@ class Doorkeeper:
 
     def __init__(self, settings: GatewaySettings) -> None:
         public = urlsplit(settings.public_url)
+        own = public.hostname or ""
         self._hosts = frozenset(
-            name.lower() for name in (*settings.allowed_hosts, public.hostname or "") if not name.startswith(".")
+            name.lower()
+            for name in (*settings.allowed_hosts, f"[{own}]" if ":" in own else own)
+            if not name.startswith(".")
         )
         self._suffixes = tuple(name.lower() for name in settings.allowed_hosts if name.startswith("."))
         self._origins = frozenset(
@@ -159,12 +162,11 @@ class Doorkeeper:
             raise body_too_large(self._max_body_bytes)
 
     def _look_up_host(self, host: str) -> bool:
-        name = _HOST.fullmatch(host)
-        return name is not None and (
-            name[1] in self._hosts
-            or name[1].strip("[]") in self._hosts
-            or (bool(self._suffixes) and name[1].endswith(self._suffixes))
-        )
+        found = _HOST.fullmatch(host)
+        if found is None:
+            return False
+        name = found[1]
+        return "*" in self._hosts or name in self._hosts or (bool(self._suffixes) and name.endswith(self._suffixes))
 
 
 def not_found() -> Refusal:

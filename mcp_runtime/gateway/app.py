@@ -199,7 +199,7 @@ class _Exchange:
             await self._send_error(error, ladder.readable_id(message), modern=_is_modern(headers, message))
             return
         if not isinstance(judged, ladder.Request):
-            self._record.method = judged.method if isinstance(judged, ladder.Notification) else ""
+            self._record.method = judged.method[:64] if isinstance(judged, ladder.Notification) else ""
             await self._send_nothing()
             return
         await self._serve_request(judged)

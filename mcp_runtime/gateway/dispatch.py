@@ -138,8 +138,7 @@ async def _read_resource(call: Call) -> ReadResult:
     found = call.plan.read(uri)
     if found is None:
         raise UnknownResource(uri)
-    upstream, upstream_uri = found
-    call.record.name = uri[:200]
+    upstream, upstream_uri, call.record.name = found
     result = await _use(call, upstream, {"uri": upstream_uri}, _READ_RESULT)
     if upstream_uri != uri:
         for contents in result.contents:

@@ -103,15 +103,18 @@ class CompiledPlan:
             self._listings[method, revision.name] = encoded
         return encoded
 
-    def read(self, uri: str) -> tuple[Upstream, str] | None:
-        """Who reads `uri`, and under which URI. A resource goes before a template that would match it too."""
+    def read(self, uri: str) -> tuple[Upstream, str, str] | None:
+        """Who reads `uri`, under which URI, and as which resource or template of the plan.
+
+        A resource goes before a template that would match it too.
+        """
         resource = self.resources.get(uri)
         if resource is not None:
-            return resource.upstream, resource.upstream_uri
+            return resource.upstream, resource.upstream_uri, uri
         for template in self.templates:
             values = template.matcher.match(uri)
             if values is not None:
-                return template.upstream, template.upstream_uri(uri, values)
+                return template.upstream, template.upstream_uri(uri, values), template.matcher.template
         return None
 
     def _list(self, method: str, revision: Revision) -> dict[str, object]:

@@ -17,7 +17,8 @@ class GatewaySettings:
     public_url: str
     """Where clients reach this gateway, without a path: `https://mcp.example.com`."""
     allowed_hosts: tuple[str, ...] = ()
-    """Names that a Host header may have, beside the public URL's own. `.example.com` allows what is below it."""
+    """Names that a Host header may have, beside the public URL's own: `mcp.example.com`, `[::1]`, `.example.com` for
+    all below it, `*` for any."""
     allowed_origins: tuple[str, ...] = ()
     """Origins of web pages that may call, beside the public URL's own."""
     max_body_bytes: int = MAX_BODY_BYTES

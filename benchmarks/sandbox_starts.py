@@ -1,0 +1,49 @@
+"""How many workers start a second when many are wanted at once (SANDBOX 3).
+
+    python -m benchmarks.sandbox_starts [--burst 20] [--rounds 3] [--launcher zygote]
+
+Counted from the first call to the last answer of a burst of servers that all sleep.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import time
+
+from benchmarks.sandbox_host import Host, call, host, machine, verdict
+
+GOAL_STARTS = 40.0
+
+
+async def measure(place: Host, burst: int, rounds: int) -> list[float]:
+    """Starts a second of each round."""
+    figures = []
+    async with place.client() as client:
+        await call(client, place.worker("first"))
+        for number in range(rounds):
+            workers = [place.worker(f"{number}-{each}", idle_seconds=0.5) for each in range(burst)]
+            begun = time.perf_counter()
+            await asyncio.gather(*(call(client, worker) for worker in workers))
+            figures.append(burst / (time.perf_counter() - begun))
+            while len((await client.status())["workers"]) > 1:
+                await asyncio.sleep(0.1)
+    return figures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--burst", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--launcher", default="zygote")
+    options = parser.parse_args()
+    with host(options.launcher) as place:
+        figures = asyncio.run(measure(place, options.burst, options.rounds))
+    print(f"bursts of {options.burst} starts, {options.launcher}; {machine()}")
+    print("  rounds: " + ", ".join(f"{figure:.1f}" for figure in figures))
+    return 0 if verdict("starts, median", statistics.median(figures), GOAL_STARTS, "a second", at_least=True) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
