@@ -116,12 +116,17 @@ class Server:
 
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if pid == 0:
+            if ended is None:
                 return
-            order = self._children.pop(pid, None)
+            order = self._children.pop(ended.si_pid, None)
+            if order is not None:
+                # Whatever it left behind in its session, while its number cannot be somebody else's yet.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(ended.si_pid, signal.SIGKILL)
+            _, status = os.waitpid(ended.si_pid, 0)
             if order is not None:
                 self._report(Report(id=order, status=status))
 
@@ -205,6 +210,10 @@ def _isolate(options: Zygote) -> None:
     child = os.fork()
     if child == 0:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        # Our own processes only, under the numbers they have here: bwrap looks its children up. Where containers
+        # cover parts of /proc this is refused, and the host's stays.
+        with contextlib.suppress(OSError):
+            kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
         return
     os.closerange(_CONTROL, os.sysconf("SC_OPEN_MAX"))
     _, status = os.waitpid(child, 0)

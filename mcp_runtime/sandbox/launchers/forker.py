@@ -46,6 +46,7 @@ class Forker:
         self._ready: asyncio.Future[None] | None = None
         self._begun: dict[int, asyncio.Future[tuple[int, int]]] = {}
         self._living: dict[int, asyncio.Future[int]] = {}
+        self._burial: asyncio.Future[None] | None = None
         self._retired = False
         self.forks = 0
         self.born = 0.0
@@ -107,10 +108,8 @@ class Forker:
     async def aclose(self) -> None:
         """End the zygote, and with it every child."""
         self._lose()
-        process = self._process
-        if process is not None:
-            process.kill()
-            await asyncio.get_running_loop().run_in_executor(None, process.wait)
+        if self._burial is not None:
+            await self._burial
 
     def _begin(self) -> socket.socket:
         """Start the process; our end of its control socket. Quick: the program is started without a copy of ours."""
@@ -174,9 +173,6 @@ class Forker:
     def _end_if_done(self) -> None:
         if self._retired and not self._living:
             self._lose()
-            if self._process is not None:
-                self._process.kill()
-                asyncio.get_running_loop().run_in_executor(None, self._process.wait)
 
     def _lose(self) -> None:
         """The control socket is closed: whoever waits hears of it."""
@@ -195,6 +191,13 @@ class Forker:
                 exited.set_result(signal.SIGKILL)
         self._begun.clear()
         self._living.clear()
+        if self._process is not None:
+            self._burial = asyncio.get_running_loop().run_in_executor(None, _bury, self._process)
+
+
+def _bury(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
 
 
 def _pid(pidfd: int) -> int:

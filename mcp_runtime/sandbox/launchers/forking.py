@@ -11,7 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -80,6 +80,8 @@ class ForkingLauncher(ABC):
         self._zygote_forks = zygote_forks
         self._zygotes: dict[Path, _Zygotes] = {}
         self._handles: set[BoxHandle] = set()
+        self._spawning: set[asyncio.Task[BoxHandle]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
         self._groups: cgroups.Groups | None = None
         self._uids = uids.UidPool() if uids.may_change_uid() else None
         self._landlock = 0
@@ -133,6 +135,17 @@ class ForkingLauncher(ABC):
         await self._zygote(spec.runtime_dir)
 
     async def spawn(self, spec: SandboxSpec) -> BoxHandle:
+        # A caller that gives up must not leave half a box: it is finished, then ended.
+        spawning = asyncio.get_running_loop().create_task(self._spawn(spec))
+        self._spawning.add(spawning)
+        spawning.add_done_callback(self._spawning.discard)
+        try:
+            return await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            spawning.add_done_callback(self._discard)
+            raise
+
+    async def _spawn(self, spec: SandboxSpec) -> BoxHandle:
         await self.start()
         spec = await self._prepare(spec)
         making = self._make(spec)
@@ -169,11 +182,17 @@ class ForkingLauncher(ABC):
         # Our copies of the child's descriptors are closed: a dead box's socket must read as ended.
         return await self._greet(spec, making, BoxParts(child, rpc, group, uid, alive))
 
+    def zygote_pids(self) -> list[int]:
+        """The processes that boxes are forked from: one for each runtime, and older ones that still have children."""
+        forkers = [one for group in self._zygotes.values() for one in (group.current, *group.retired)]
+        return [one.pid for one in forkers if one is not None and one.alive and one.pid is not None]
+
     async def aclose(self) -> None:
         if self._poller is not None:
             self._poller.cancel()
             self._poller = None
-        await asyncio.gather(*(handle.kill() for handle in list(self._handles)))
+        await asyncio.gather(*self._spawning, return_exceptions=True)
+        await asyncio.gather(*(handle.kill() for handle in list(self._handles)), *self._ending)
         for zygotes in self._zygotes.values():
             if zygotes.rotation is not None:
                 await zygotes.rotation
@@ -217,6 +236,16 @@ class ForkingLauncher(ABC):
             program=Program(spec.command, spec.command_env) if spec.command is not None else None,
         )
 
+    def _discard(self, spawned: asyncio.Task[BoxHandle]) -> None:
+        if spawned.cancelled() or spawned.exception() is not None:
+            return
+        handle = spawned.result()
+        if handle.rpc is not None:
+            handle.rpc.close()
+        ending = asyncio.get_running_loop().create_task(handle.kill())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
     async def _greet(self, spec: SandboxSpec, making: Making, parts: BoxParts) -> BoxHandle:
         """The handle of a box that says HELLO; one that does not is ended."""
 
@@ -237,7 +266,7 @@ class ForkingLauncher(ABC):
         self._handles.add(handle)
         try:
             async with asyncio.timeout(HELLO_SECONDS):
-                await hello(parts.rpc, consume=spec.command is not None)
+                await hello(parts.rpc, consume=spec.command is not None, ended=parts.child.exited)
         except BaseException as error:
             parts.rpc.close()
             await handle.kill()
@@ -327,19 +356,24 @@ def _standard_streams(spec: SandboxSpec) -> list[tuple[FdName, int]]:
     return [(name, fd) for name, fd in streams if fd is not None]
 
 
-async def hello(rpc: socket.socket, *, consume: bool) -> None:
-    """Wait for the box's first frame. HELLO stays in the buffer for the reader unless `consume`d."""
+async def hello(rpc: socket.socket, *, consume: bool, ended: asyncio.Future[int] | None = None) -> None:
+    """Wait for the box's first frame, or for its end. HELLO stays in the buffer for the reader unless `consume`d."""
     loop = asyncio.get_running_loop()
     readable: asyncio.Future[None] = loop.create_future()
     loop.add_reader(rpc.fileno(), settle, readable)
     try:
-        await readable
+        waiting: set[asyncio.Future[Any]] = {readable} if ended is None else {readable, ended}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:
         loop.remove_reader(rpc.fileno())
-    # A first frame is one small write, so it is here as a whole.
-    data = rpc.recv(_FIRST_FRAME, socket.MSG_PEEK)
+    try:
+        # A first frame is one small write, so it is here as a whole.
+        data = rpc.recv(_FIRST_FRAME, socket.MSG_PEEK)
+    except BlockingIOError:
+        data = b""
     if not data:
-        raise LaunchError("start", "The box ended before it said HELLO.")
+        status = f" (wait status {ended.result()})" if ended is not None and ended.done() else ""
+        raise LaunchError("start", f"The box ended before it said HELLO{status}.")
     frame = frames.decode(data[4:])
     if frame.kind == frames.Kind.ERROR:
         failure = msgspec.json.decode(frame.payload, type=dict[str, str])

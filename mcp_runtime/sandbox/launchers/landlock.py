@@ -59,7 +59,10 @@ class LandlockLauncher(ForkingLauncher):
     async def _prepare(self, spec: SandboxSpec) -> SandboxSpec:
         if self._uids is None:
             return spec
-        return await asyncio.get_running_loop().run_in_executor(None, self._show, spec)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, self._show, spec)
+        except OSError as error:
+            raise LaunchError("files", f"The box's files could not be laid out for its uid: {error}") from error
 
     def _show(self, spec: SandboxSpec) -> SandboxSpec:
         def shown(folder: Path | None) -> Path | None:
