@@ -64,7 +64,7 @@ class Pool:
         self._meet(worker.tenant_id)
         async with self._describing:
             live = LiveWorker(worker, self._ground, lambda live, ending: None)
-            await live.start(environment)
+            await live.start(environment, describe=True)
             await live.stop()
             return live.manifest
 

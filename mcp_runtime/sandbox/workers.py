@@ -105,12 +105,12 @@ class LiveWorker:
     def age(self) -> float:
         return asyncio.get_running_loop().time() - self.born
 
-    async def start(self, environment: Mapping[str, str]) -> None:
-        """From nothing to READY. Raises LoadFailed for what is the tenant's fault, RunnerUnavailable for ours, and
+    async def start(self, environment: Mapping[str, str], *, describe: bool = False) -> None:
+        """From nothing to READY, with the manifest when it is to `describe` itself. Raises LoadFailed for what is the tenant's fault, RunnerUnavailable for ours, and
         leaves no box behind; `on_end` is not called for a worker that never was ready."""
         try:
             await self._launch()
-            await self._load(environment)
+            await self._load(environment, describe)
             if self.state is State.DEAD:
                 raise self._died_early(blank=False)
             self.state = State.READY
@@ -186,7 +186,7 @@ class LiveWorker:
             stderr_fd=output,
         )
 
-    async def _load(self, environment: Mapping[str, str]) -> None:
+    async def _load(self, environment: Mapping[str, str], describe: bool) -> None:
         """Hand over the secrets, now that the box is closed, and wait until the tenant's code is loaded."""
         worker = self.worker
         assert self._link is not None
@@ -195,6 +195,7 @@ class LiveWorker:
             "env": dict(environment),
             "limits": worker.limits,
             "egress": bool(worker.hosts),
+            "describe": describe,
         }
         self._link.send(frames.encode(Kind.CLAIM, 0, "", claim))
         self.state = State.CLAIMED

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 from collections.abc import Mapping
@@ -44,7 +45,8 @@ def run(sock: socket.socket, claim: Mapping[str, Any]) -> None:
         server = entrypoint.load(claim["entrypoint"], code)
     except LoadError as error:
         _refuse(sock, error)
-    asyncio.run(_Worker(server, code, limits).serve(sock))
+    gc.enable()  # a zygote forks with the collector off, and with everything of its own out of its reach
+    asyncio.run(_Worker(server, code, limits).serve(sock, describe=claim.get("describe", True)))
 
 
 def _refuse(sock: socket.socket, error: LoadError) -> None:
@@ -63,7 +65,7 @@ class _Worker:
         self._channels: dict[int, tuple[Link, Channel]] = {}
         self._attached = 0
 
-    async def serve(self, sock: socket.socket) -> None:
+    async def serve(self, sock: socket.socket, *, describe: bool) -> None:
         from mcp_runtime.framework import serving
 
         asyncio.get_running_loop().set_default_executor(
@@ -71,12 +73,14 @@ class _Worker:
         )
         try:
             await self._server.start()
-            manifest = frames.encode(Kind.READY, 0, "", await serving.describe(self._server))
+            # The schemas of all components take longer than loading them: only for who asks.
+            manifest = await serving.describe(self._server) if describe else None
+            ready = frames.encode(Kind.READY, 0, "", manifest)
         except BaseException as error:  # noqa: BLE001
             # The lifespan, factories and providers are tenant code: anything may come out of them.
             _refuse(sock, explain(error, self._code))
         runner = self._attach(sock, primary=True)
-        runner.send(manifest)
+        runner.send(ready)
         await self._over.wait()
         with contextlib.suppress(BaseException):  # the tenant's own clean-up may fail as it likes
             await self._server.stop()
