@@ -7,6 +7,7 @@ BOOTSTRAP := $(VENV)-bootstrap
 STAMP := $(VENV)/.synced
 # uv links files from its cache into the environment; between file systems it can only copy, which is no warning's worth.
 export UV_LINK_MODE ?= copy
+export UV_PYTHON_DOWNLOADS ?= never
 
 .DEFAULT_GOAL := help
 .PHONY: help up install test check format bench docs clean
@@ -32,7 +33,8 @@ check: install ## Lint, format, types, import contracts, migrations
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	STOA_ENV=development $(VENV)/bin/python manage.py makemigrations --check --dry-run
+	@# It would like to ask a database as well, and needs none.
+	STOA_ENV=development $(VENV)/bin/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 format: install ## Format the code, and fix what ruff can fix
 	$(VENV)/bin/ruff check --fix .
@@ -53,10 +55,12 @@ $(BOOTSTRAP)/bin/uv: Makefile
 		{ echo 'Stoa needs Python 3.11 or newer: $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' || \
 		{ echo 'Python lacks venv or pip. On Debian and Ubuntu: apt install python3-venv python3-pip'; exit 1; }
-	$(PYTHON) -m venv $(BOOTSTRAP)
-	$(BOOTSTRAP)/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.13'
+	@echo 'Fetching uv into $(BOOTSTRAP)'
+	@$(PYTHON) -m venv $(BOOTSTRAP)
+	@$(BOOTSTRAP)/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.13'
 	@touch $@
 
 $(STAMP): $(BOOTSTRAP)/bin/uv pyproject.toml uv.lock
-	$(BOOTSTRAP)/bin/uv sync --frozen --python $(PYTHON)
+	@echo 'Installing what uv.lock names into $(VENV)'
+	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BOOTSTRAP)/bin/uv sync --frozen --quiet --python $(PYTHON)
 	@touch $@
