@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import time
+from functools import partial
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -110,7 +111,7 @@ async def load(url: str, payload: bytes, expect: bytes, connections: int, second
     for _ in range(connections):
         done = loop.create_future()
         connection = Connection(payload, expect, started + seconds, done)
-        await loop.create_connection(lambda connection=connection: connection, parts.hostname, parts.port)
+        await loop.create_connection(partial(_same, connection), parts.hostname or "", parts.port or 80)
         running.append((connection, done))
     await asyncio.gather(*(done for _, done in running))
     elapsed = time.perf_counter() - started
@@ -122,6 +123,10 @@ async def load(url: str, payload: bytes, expect: bytes, connections: int, second
         "p50_ms": latencies[len(latencies) // 2] * 1000,
         "p99_ms": latencies[len(latencies) * 99 // 100] * 1000,
     }
+
+
+def _same(connection: Connection) -> Connection:
+    return connection
 
 
 def main() -> None:

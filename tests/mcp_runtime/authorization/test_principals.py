@@ -187,11 +187,14 @@ async def test_a_broken_stream_of_revocations_forgets_all_and_is_followed_again(
     class Breaking(MemoryCredentials):
         listened = 0
 
-        async def revocations(self) -> AsyncIterator[str]:
+        def revocations(self) -> AsyncIterator[str]:
             self.listened += 1
+            return self._break()
+
+        async def _break(self) -> AsyncIterator[str]:
+            yield "key_nobody"
             await broken.wait()
             raise OSError("connection lost")
-            yield "never"
 
     monkeypatch.setattr(principals, "RETRY_SECONDS", 0)
     broken = asyncio.Event()

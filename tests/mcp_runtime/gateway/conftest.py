@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx2
 import msgspec
@@ -79,13 +80,13 @@ def request(method: str, params: dict[str, object], *, meta: dict[str, object] |
 
 
 @contextlib.asynccontextmanager
-async def opened(world: World, **settings: object) -> AsyncIterator[Door]:
+async def opened(world: World, **settings: Any) -> AsyncIterator[Door]:
     """Serve `world` until the block ends."""
     lines: list[bytes] = []
-    chosen = GatewaySettings(public_url="https://mcp.example.com", allowed_hosts=("127.0.0.1",), **settings)  # type: ignore[arg-type]
+    chosen = GatewaySettings(public_url="https://mcp.example.com", allowed_hosts=("127.0.0.1",), **settings)
     gateway = Gateway(world.catalogue, world.credentials, world.sandboxes, chosen, outlet=lines.append)
     config = uvicorn.Config(
-        gateway,  # type: ignore[arg-type]
+        gateway,
         port=0,
         lifespan="off",
         log_level="warning",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 
@@ -108,7 +109,7 @@ async def test_rung_4_the_envelope_must_be_complete(door: Door, params: dict[str
     ],
 )
 async def test_rung_5_headers_must_repeat_the_body(
-    door: Door, method: str, params: dict[str, object], headers: dict[str, str]
+    door: Door, method: str, params: dict[str, object], headers: dict[str, Any]
 ) -> None:
     answer = await door.modern(method, params, **headers)
 
@@ -234,7 +235,11 @@ async def test_a_tool_is_called(door: Door) -> None:
 
 
 async def test_the_server_learns_who_calls_and_no_token(door: Door) -> None:
-    meta = {f"{META}clientCapabilities": {"sampling": {}}, "traceparent": "00-1-2-01", "progressToken": "p"}
+    meta: dict[str, object] = {
+        f"{META}clientCapabilities": {"sampling": {}},
+        "traceparent": "00-1-2-01",
+        "progressToken": "p",
+    }
 
     await door.modern("tools/call", {"name": "refuse", "arguments": {"x": 1}}, meta=meta)
 

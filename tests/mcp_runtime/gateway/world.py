@@ -31,13 +31,13 @@ MODERN = "2026-07-28"
 META = "io.modelcontextprotocol/"
 
 PICTURE = base64.b64encode(b"picture").decode()
-NUMBERS = {
+NUMBERS: dict[str, object] = {
     "type": "object",
     "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
     "required": ["a", "b"],
     "additionalProperties": False,
 }
-OPEN = {"type": "object"}
+OPEN: dict[str, object] = {"type": "object"}
 
 FAILURES: dict[str, Exception] = {
     "died": WorkerDied("worker 7 on host rack4 got signal 9", reason="oom"),
