@@ -27,6 +27,8 @@ T = TypeVar("T")
 _PROGRAM = Path("mcp_runtime/sandbox/guest/builder.py")
 _UV_INSIDE = "/opt/uv"
 _FOLDER_INSIDE = "/tmp/build"
+_PYTHON_IN_IMAGES = "/usr/local/bin/python3"
+"""Where the official Python images have it; boxes of namespaces have the host's, at its own path."""
 _HOST_FAULT = 120
 """`guest.builder.FAILED`."""
 
@@ -57,7 +59,7 @@ class BuildBox:
         except (ValueError, OSError) as error:
             raise _unavailable(str(error)) from error
         try:
-            if self._launcher.level == "namespace":
+            if self._launcher.level != "none":
                 inside = {"folder": _FOLDER_INSIDE, "uv": _UV_INSIDE}
                 inside_proxy = {"proxy_socket": EGRESS_SOCKET, "proxy_port": EGRESS_PORT}
                 return await self._run(read, proxy, inside | inside_proxy | order)
@@ -95,11 +97,11 @@ class BuildBox:
         settings = self._settings
         certificates = settings.certificates
         whole = {
-            "python": str(settings.python),
             "index_url": settings.index_url,
             "certificates": certificates.read_text() if certificates is not None else "",
             **order,
         }
+        python = _PYTHON_IN_IMAGES if self._launcher.level == "container" else str(settings.python)
         stdin = _memory_file(msgspec.json.encode(whole))
         try:
             return await self._launcher.spawn(
@@ -108,7 +110,7 @@ class BuildBox:
                     limits=settings.limits,
                     egress_socket=proxy,
                     subprocess=True,
-                    command=(str(settings.python), "-I", "-S", "-B", str(settings.runtime_dir / _PROGRAM)),
+                    command=(python, "-I", "-S", "-B", str(settings.runtime_dir / _PROGRAM)),
                     command_env={"PATH": "/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8"},
                     read_only=((settings.uv, str(order["uv"])),),
                     stdin_fd=stdin,

@@ -28,7 +28,6 @@ class Order(TypedDict):
     folder: str
     """Empty and writable, for everything that the build makes. Bytecode remembers it."""
     uv: str
-    python: str
     index_url: str
     certificates: str
     """PEM text; empty for those that uv brings."""
@@ -73,7 +72,7 @@ def _environment(order: Order) -> dict[str, str]:
         "UV_LINK_MODE": "copy",
         "UV_NO_CONFIG": "1",
         "UV_NO_PROGRESS": "1",
-        "UV_PYTHON": order["python"],
+        "UV_PYTHON": sys.executable,
         "UV_PYTHON_DOWNLOADS": "never",
         # The store is read-only and unpacking sets new times: bytecode that checks times would be made at every start.
         "PYC_INVALIDATION_MODE": "UNCHECKED_HASH",

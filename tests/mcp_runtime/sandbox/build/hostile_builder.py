@@ -22,7 +22,8 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, content: bytes = b"", target
 END = bytes(1024)
 
 
-def for_ever(data: bytes, descriptor: int) -> None:
+def for_ever(data: bytes, descriptor: int, after: bytes = b"") -> None:
+    os.write(descriptor, after)
     while True:
         os.write(descriptor, data)
 
@@ -48,7 +49,7 @@ INSTALLS = {
     "nothing": lambda: None,
     "text": lambda: OUT.write(b"hello, this is no archive\n" * 100),
     "huge-claim": lambda: OUT.write(entry("a.bin", size=7 * 1024**3)),
-    "endless-file": lambda: (OUT.write(entry("a.bin", size=200 * 1024**2)), OUT.flush(), for_ever(bytes(65_536), 1)),
+    "endless-file": lambda: for_ever(bytes(65_536), 1, after=entry("a.bin", size=200 * 1024**2)),
     "endless-zeros": lambda: for_ever(bytes(65_536), 1),
     "endless-files": lambda: [OUT.write(entry(f"{number}.py")) for number in range(1_000_000)],
     "exit": lambda: os._exit(3),

@@ -19,6 +19,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from packaging.utils import canonicalize_name
 
 
 class Index:
@@ -42,7 +44,7 @@ class Index:
         self, name: str, version: str, files: Mapping[str, bytes | str] | None = None, requires: Sequence[str] = ()
     ) -> None:
         """Offer a wheel."""
-        self.files.setdefault(name, {})[f"{name}-{version}-py3-none-any.whl"] = wheel(name, version, files, requires)
+        self._of(name)[f"{name}-{version}-py3-none-any.whl"] = wheel(name, version, files, requires)
 
     def add_source(self, name: str, version: str) -> None:
         """Offer a source distribution, whose setup.py would fail the build by itself if it ran."""
@@ -55,7 +57,7 @@ class Index:
                 info = tarfile.TarInfo(f"{name}-{version}/{path}")
                 info.size = len(text)
                 archive.addfile(info, io.BytesIO(text.encode()))
-        self.files.setdefault(name, {})[f"{name}-{version}.tar.gz"] = buffer.getvalue()
+        self._of(name)[f"{name}-{version}.tar.gz"] = buffer.getvalue()
 
     def answer(self, path: str) -> tuple[str, bytes] | None:
         self.asked.append(path)
@@ -66,6 +68,9 @@ class Index:
             content = self.files.get(parts[1], {}).get(parts[2])
             return ("application/octet-stream", content) if content is not None else None
         return None
+
+    def _of(self, name: str) -> dict[str, bytes]:
+        return self.files.setdefault(canonicalize_name(name), {})
 
     def _page(self, name: str) -> tuple[str, bytes] | None:
         if name == "slow":
@@ -151,7 +156,7 @@ def _certificate(folder: Path) -> Path:
     """Write `server.pem` (key and certificate); return the authority's certificate."""
     now = datetime.datetime.now(datetime.UTC)
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    authority_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Test authority")])
+    authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
 
     def builder(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         return (
@@ -170,10 +175,10 @@ def _certificate(folder: Path) -> Path:
         .sign(authority_key, hashes.SHA256())
     )
     certificate = (
-        builder(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")]), key.public_key())
+        builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), key.public_key())
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     private = key.private_bytes(

@@ -116,7 +116,6 @@ async def test_markers_that_do_not_apply_install_nothing(workshop: Workshop, ind
 async def test_the_framework_is_left_out_where_another_package_needs_it(workshop: Workshop, index: Index) -> None:
     index.add("fastmcp", "4.1.0", requires=["rich-cards"])
     index.add("rich_cards", "1.0")
-    index.files["rich-cards"] = index.files["rich_cards"]
     index.add("plugin", "1.0", requires=["fastmcp>=2"])
 
     result = await workshop.build("plugin")
