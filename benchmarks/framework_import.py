@@ -78,7 +78,8 @@ def main() -> int:
     for program in programs:
         wall, cpu, memory = map(statistics.median, (program.wall, program.cpu, program.memory))
         print(
-            f"{program.name:30} {min(program.wall):8.0f} ms at best {wall:8.0f} ms wall {cpu:8.0f} ms CPU {memory:7.1f} MB"
+            f"{program.name:30} wall {min(program.wall):6.0f} ms at best, {wall:6.0f} ms median; "
+            f"{cpu:6.0f} ms CPU {memory:6.1f} MB"
         )
     ratio = statistics.median(theirs.cpu) / statistics.median(ours.cpu)
     print(f"fastmcp costs {ratio:.1f} times the CPU of importing the framework")

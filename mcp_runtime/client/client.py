@@ -85,7 +85,8 @@ class Client:
         self._users = 0
         self._turn = asyncio.Lock()
         self._result: InitializeResult | None = None
-        self._schemas: dict[str, tuple[Rebuilder | None, bool]] = {}
+        self._schemas: dict[str, dict[str, Any] | None] = {}
+        self._rebuilders: dict[str, tuple[Rebuilder | None, bool]] = {}
 
     async def __aenter__(self) -> Self:
         async with self._turn:
@@ -163,7 +164,7 @@ class Client:
         if meta:
             params["_meta"] = dict(meta)
         answer = await self._request("tools/call", params, timeout=timeout, progress=progress_handler)
-        rebuild, wrapped = self._schema_of(name)
+        rebuild, wrapped = self._rebuilder(name)
         result = CallToolResult(answer, rebuild, wrapped=wrapped)
         if result.is_error and raise_on_error:
             raise ToolError(result.text or "The tool failed without saying why.")
@@ -241,24 +242,37 @@ class Client:
     async def _disconnect(self) -> None:
         self._result = None
         self._schemas.clear()
+        self._rebuilders.clear()
         try:
             async with asyncio.timeout(_CLOSING_SECONDS):
                 await self._transport.close()
         except TimeoutError:
             pass  # the server does not say goodbye; we leave
 
-    def _schema_of(self, name: str) -> tuple[Rebuilder | None, bool | None]:
-        """What is known of a tool's output, without asking the server for it (FASTMCP CL-08)."""
-        if name not in self._schemas and isinstance(self._transport, MemoryTransport):
-            self._learn(name, self._transport.output_schema(name))
-        return self._schemas.get(name, (None, None))
-
     def _learn(self, name: str, schema: dict[str, Any] | None) -> None:
-        wrapped = bool(schema and schema.get("x-fastmcp-wrap-result"))
-        if schema is not None and wrapped:
-            inner = (schema.get("properties") or {}).get("result") or {}
-            schema = {**inner, "$defs": schema.get("$defs") or {}}
-        self._schemas[name] = (None if schema is None else compile_schema(schema), wrapped)
+        if name not in self._schemas or self._schemas[name] != schema:
+            self._schemas[name] = schema
+            self._rebuilders.pop(name, None)
+
+    def _rebuilder(self, name: str) -> tuple[Rebuilder | None, bool | None]:
+        """What is known of a tool's output, without asking the server for it (FASTMCP CL-08)."""
+        if name not in self._schemas:
+            if not isinstance(self._transport, MemoryTransport):
+                return None, None
+            self._learn(name, self._transport.output_schema(name))
+        if name not in self._rebuilders:
+            self._rebuilders[name] = _compiled(self._schemas[name])
+        return self._rebuilders[name]
+
+
+def _compiled(schema: dict[str, Any] | None) -> tuple[Rebuilder | None, bool]:
+    """A rebuilder for what is inside the wrapping, and whether there is one."""
+    if schema is None:
+        return None, False
+    if not schema.get("x-fastmcp-wrap-result"):
+        return compile_schema(schema), False
+    inner = (schema.get("properties") or {}).get("result") or {}
+    return compile_schema({**inner, "$defs": schema.get("$defs") or {}}), True
 
 
 def _complete(answer: dict[str, Any]) -> dict[str, Any]:

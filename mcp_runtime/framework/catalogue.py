@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from mcp_runtime.framework.components.base import Component
 from mcp_runtime.framework.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from msgspec import Raw
 
 __all__ = ("DUPLICATE_POLICIES", "Catalogue", "DuplicatePolicy", "Visibility")
 
@@ -15,8 +17,6 @@ C = TypeVar("C", bound=Component)
 
 DuplicatePolicy = Literal["warn", "replace", "error", "ignore"]
 DUPLICATE_POLICIES: tuple[DuplicatePolicy, ...] = ("warn", "replace", "error", "ignore")
-
-_log = logging.getLogger(__name__)
 
 
 class Visibility:
@@ -46,6 +46,7 @@ class Catalogue(Generic[C]):
         self._visibility = visibility
         self._components: dict[str, C] = {}
         self._definitions: dict[bool, tuple[dict[str, Any], ...]] = {}
+        self._encoded: dict[bool, Raw] = {}
 
     def __iter__(self) -> Iterator[C]:
         """The components clients see."""
@@ -64,7 +65,10 @@ class Catalogue(Generic[C]):
             if self.policy == "ignore":
                 return existing
             if self.policy == "warn":
-                _log.warning("%s already exists, the new one replaces it: %s", self.noun.capitalize(), key)
+                import logging
+
+                log = logging.getLogger(__name__)
+                log.warning("%s already exists, the new one replaces it: %s", self.noun.capitalize(), key)
         self._components[key] = component
         component.on_change(self._forget)
         self._forget()
@@ -104,8 +108,20 @@ class Catalogue(Generic[C]):
             self._definitions[framework_meta] = known
         return known
 
+    def encoded(self, *, framework_meta: bool = True) -> Raw:
+        """The definitions as a JSON array, written once until something changes."""
+        known = self._encoded.get(framework_meta)
+        if known is None:
+            from msgspec import Raw
+            from msgspec.json import encode
+
+            known = Raw(encode(self.definitions(framework_meta=framework_meta)))
+            self._encoded[framework_meta] = known
+        return known
+
     def _forget(self) -> None:
         self._definitions.clear()
+        self._encoded.clear()
         if self.changed is not None:
             self.changed()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-import uuid
+import os
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -85,22 +85,22 @@ class Context:
     async def list_tools(self) -> list[Tool]:
         from mcp_runtime.framework.types import Tool
 
-        return [Tool.from_wire(definition) for definition in self._server.tool_definitions()]
+        return [Tool.from_wire(definition) for definition in self._server.definitions("tools")]
 
     async def list_resources(self) -> list[Resource]:
         from mcp_runtime.framework.types import Resource
 
-        return [Resource.from_wire(definition) for definition in self._server.resource_definitions()]
+        return [Resource.from_wire(definition) for definition in self._server.definitions("resources")]
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
         from mcp_runtime.framework.types import ResourceTemplate
 
-        return [ResourceTemplate.from_wire(definition) for definition in self._server.template_definitions()]
+        return [ResourceTemplate.from_wire(definition) for definition in self._server.definitions("resourceTemplates")]
 
     async def list_prompts(self) -> list[Prompt]:
         from mcp_runtime.framework.types import Prompt
 
-        return [Prompt.from_wire(definition) for definition in self._server.prompt_definitions()]
+        return [Prompt.from_wire(definition) for definition in self._server.definitions("prompts")]
 
     async def read_resource(self, uri: object) -> ResourceResult:
         """Read one of the server's resources: a list of contents with `.content` and `.mime_type` (FASTMCP C-05)."""
@@ -187,7 +187,7 @@ class Context:
         """The transport's session; where there is none, one made up for this request (FASTMCP C-13)."""
         session: str | None = getattr(self._exchange, "session_id", None)
         if session is None:
-            session = self._state.setdefault("_session_id", uuid.uuid4().hex)
+            session = self._state.setdefault("_session_id", os.urandom(16).hex())
         return session
 
     @property

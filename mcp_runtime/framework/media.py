@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import mimetypes
 from pathlib import Path
 
 from mcp_runtime.framework.types import (
@@ -42,6 +41,8 @@ class _Media:
         if self.format:
             return self.format if "/" in self.format else f"{self._family}/{self.format.lower()}"
         if self.path is not None:
+            import mimetypes  # reads the system's tables: not before somebody asks
+
             guessed, _ = mimetypes.guess_type(self.path.name)
             return guessed or "application/octet-stream"
         return self._default_mime_type

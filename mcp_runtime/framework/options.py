@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
@@ -60,6 +59,8 @@ def refuse_unknown(constructor: Callable[..., Any], options: Mapping[str, Any]) 
     for name in options:
         if name in _GONE:
             raise TypeError(f"FastMCP() takes no {name}=: {_GONE[name]}")
+        import difflib
+
         known = sorted(inspect.signature(constructor).parameters.keys() - {"self", "options"})
         near = difflib.get_close_matches(name, known, n=1)
         raise TypeError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, TypeVar, overload
 
@@ -20,6 +20,8 @@ from mcp_runtime.framework.types import Annotations, Icon, ToolAnnotations
 from mcp_runtime.protocol.errors import UnknownPrompt, UnknownResource, UnknownTool
 
 if TYPE_CHECKING:
+    from msgspec import Raw
+
     from mcp_runtime.framework.components.tool import ToolResult
     from mcp_runtime.framework.context import Context
     from mcp_runtime.framework.functions.schemas import Schema
@@ -31,6 +33,8 @@ __all__ = ("FastMCP",)
 P = ParamSpec("P")
 R = TypeVar("R")
 Icons = Iterable[Icon | Mapping[str, Any]]
+Kind = Literal["tools", "resources", "resourceTemplates", "prompts"]
+"""The kinds of components, by the member that holds them in the answer to their list request."""
 
 
 class FastMCP:
@@ -70,7 +74,7 @@ class FastMCP:
             )
         if resource_prefix_format not in (None, "path", "protocol"):
             raise ValueError(f"resource_prefix_format={resource_prefix_format!r} is neither 'path' nor 'protocol'.")
-        self.name = name or f"FastMCP-{secrets.token_hex(2)}"
+        self.name = name or f"FastMCP-{os.urandom(2).hex()}"
         self.instructions = instructions
         self.version = version or ""
         self.website_url = website_url
@@ -94,6 +98,12 @@ class FastMCP:
         self._prompts: Catalogue[Prompt] = Catalogue(
             "prompt", checked_policy(on_duplicate_prompts or fallback, "on_duplicate_prompts"), visibility
         )
+        self._catalogues: dict[Kind, Catalogue[Any]] = {
+            "tools": self._tools,
+            "resources": self._resources,
+            "resourceTemplates": self._templates,
+            "prompts": self._prompts,
+        }
         for tool in tools or ():
             self.add_tool(tool)
 
@@ -313,17 +323,13 @@ class FastMCP:
 
     # What serving needs: definitions for clients, and the three ways of using a component inside a request.
 
-    def tool_definitions(self) -> tuple[dict[str, Any], ...]:
-        return self._tools.definitions(framework_meta=self.include_fastmcp_meta)
+    def definitions(self, kind: Kind) -> tuple[dict[str, Any], ...]:
+        """What clients are told of one kind, in the order of registration. Not to be changed by callers."""
+        return self._catalogues[kind].definitions(framework_meta=self.include_fastmcp_meta)
 
-    def resource_definitions(self) -> tuple[dict[str, Any], ...]:
-        return self._resources.definitions(framework_meta=self.include_fastmcp_meta)
-
-    def template_definitions(self) -> tuple[dict[str, Any], ...]:
-        return self._templates.definitions(framework_meta=self.include_fastmcp_meta)
-
-    def prompt_definitions(self) -> tuple[dict[str, Any], ...]:
-        return self._prompts.definitions(framework_meta=self.include_fastmcp_meta)
+    def encoded_definitions(self, kind: Kind) -> Raw:
+        """The same as a JSON array."""
+        return self._catalogues[kind].encoded(framework_meta=self.include_fastmcp_meta)
 
     async def call(self, name: str, arguments: Mapping[str, Any], context: Context) -> ToolResult:
         """Call a tool. Raises UnknownTool and whatever the tool raises."""

@@ -43,10 +43,10 @@ async def describe(server: FastMCP) -> Manifest:
         version=server.version,
         instructions=server.instructions,
         strict_input=server.strict_input_validation,
-        tools=list(server.tool_definitions()),
-        resources=list(server.resource_definitions()),
-        resource_templates=list(server.template_definitions()),
-        prompts=list(server.prompt_definitions()),
+        tools=list(server.definitions("tools")),
+        resources=list(server.definitions("resources")),
+        resource_templates=list(server.definitions("resourceTemplates")),
+        prompts=list(server.definitions("prompts")),
     )
 
 
@@ -141,8 +141,8 @@ _HANDLERS = {"tools/call": _call_tool, "resources/read": _read_resource, "prompt
 _LISTS: dict[str, Any] = {
     "server/discover": _discover,
     "ping": lambda server: {},
-    "tools/list": lambda server: {"tools": server.tool_definitions()},
-    "resources/list": lambda server: {"resources": server.resource_definitions()},
-    "resources/templates/list": lambda server: {"resourceTemplates": server.template_definitions()},
-    "prompts/list": lambda server: {"prompts": server.prompt_definitions()},
+    "tools/list": lambda server: {"tools": server.encoded_definitions("tools")},
+    "resources/list": lambda server: {"resources": server.encoded_definitions("resources")},
+    "resources/templates/list": lambda server: {"resourceTemplates": server.encoded_definitions("resourceTemplates")},
+    "prompts/list": lambda server: {"prompts": server.encoded_definitions("prompts")},
 }

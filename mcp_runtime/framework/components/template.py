@@ -16,7 +16,6 @@ from mcp_runtime.framework.functions.schemas import Schema
 from mcp_runtime.framework.functions.signature import Signature
 from mcp_runtime.framework.resource_contents import ResourceResult, contents_from
 from mcp_runtime.framework.types import Annotations, plain
-from mcp_runtime.protocol.uri_templates import UriTemplate
 
 __all__ = ("FunctionTemplate", "ResourceTemplate")
 
@@ -36,6 +35,8 @@ class ResourceTemplate(Component):
         annotations: Annotations | Mapping[str, Any] | None = None,
         **common: Any,
     ) -> None:
+        from mcp_runtime.protocol.uri_templates import UriTemplate
+
         self.template = UriTemplate(checked_uri(uri_template))
         super().__init__(name=name or self.uri_template, **common)
         self.mime_type = mime_type or self.default_mime_type

@@ -20,6 +20,7 @@ class Model:
     """A record declared by annotations, as a dataclass is; a field without a default is required."""
 
     _defaults: ClassVar[dict[str, Any]] = {}
+    _required: ClassVar[tuple[str, ...]] = ()
     _wire_names: ClassVar[dict[str, str]] = {}
     _attributes: ClassVar[dict[str, str]] = {}
     _nested: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
@@ -35,23 +36,17 @@ class Model:
             cls._defaults[name] = vars(cls).get(name, _MISSING)
             cls._wire_names[name] = "_meta" if name == "meta" else _camel(name)
         cls._attributes = {wire: name for name, wire in cls._wire_names.items()}
+        cls._required = tuple(name for name, default in cls._defaults.items() if default is _MISSING)
 
     def __init__(self, **values: Any) -> None:
-        fields = self._defaults
-        state = self.__dict__
-        for name, default in fields.items():
-            value = values.pop(name, _MISSING)
-            if value is _MISSING:
-                value = values.pop(self._wire_names[name], default) if values else default
-                if value is _MISSING:
-                    raise TypeError(f"{type(self).__name__} needs {name}=.")
-                if type(value) in (list, dict):
-                    value = value.copy()
-            if value is not None and name in self._nested:
-                value = self._nested[name](value)
-            state[name] = value
-        if values:
-            state.update(values)
+        attributes, nested, state = self._attributes, self._nested, self.__dict__
+        state.update(self._defaults)
+        for key, value in values.items():
+            name = attributes.get(key, key)
+            state[name] = nested[name](value) if value is not None and name in nested else value
+        for name in self._required:
+            if state[name] is _MISSING:
+                raise TypeError(f"{type(self).__name__} needs {name}=.")
 
     def __getattr__(self, name: str) -> Any:
         attribute = self._attributes.get(name)
