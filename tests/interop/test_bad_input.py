@@ -32,6 +32,7 @@ def post(url: str, key: str, body: Any = None, *, content: bytes | None = None) 
         "Authorization": f"Bearer {key}",
         "Content-Type": "application/json",
         "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": "2025-11-25",  # without it, the answers are those of 2025-03-26
     }
     if content is not None:
         return httpx2.post(url, content=content, headers=headers, timeout=180)
