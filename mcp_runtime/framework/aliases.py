@@ -38,7 +38,10 @@ def install(pinned: Collection[str] = ()) -> None:
 
 def uninstall() -> None:
     """Take the finder away, and the modules it made."""
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+    kept = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+    if len(kept) == len(sys.meta_path):
+        return  # looking at every module would cost a forked worker its shared memory
+    sys.meta_path[:] = kept
     for name, module in list(sys.modules.items()):
         if isinstance(module, _Alias):
             del sys.modules[name]

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-__all__ = ("Interrupted", "Run", "in_thread", "running")
+__all__ = ("Interrupted", "Run", "TookTooLong", "in_thread", "running")
 
 T = TypeVar("T")
 
@@ -28,6 +28,10 @@ _IDLE_SECONDS = 20.0
 
 class Interrupted(BaseException):
     """Raised inside a thread whose call was cancelled. Not an Exception, so that `except Exception` lets it pass."""
+
+
+class TookTooLong(Exception):
+    """The time given to a call is over. Not a TimeoutError: the call itself may raise one."""
 
 
 class Run:
@@ -97,7 +101,7 @@ def running() -> list[Run]:
 async def in_thread(call: Callable[[], T], *, seconds: float | None = None) -> T:
     """Await `call()` run in a thread; see the module's text for cancellation.
 
-    Raises TimeoutError after `seconds`, with the thread interrupted but not waited for.
+    Raises TookTooLong after `seconds`, with the thread interrupted but not waited for.
     """
     import asyncio
 
@@ -119,9 +123,9 @@ async def in_thread(call: Callable[[], T], *, seconds: float | None = None) -> T
             await asyncio.shield(done)
         else:
             await asyncio.wait_for(asyncio.shield(done), seconds)
-    except TimeoutError:
+    except TimeoutError as error:
         run.interrupt()
-        raise
+        raise TookTooLong from error
     except asyncio.CancelledError:
         run.interrupt()
         await asyncio.shield(done)

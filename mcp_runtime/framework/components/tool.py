@@ -24,6 +24,7 @@ from mcp_runtime.framework.functions.docstrings import description_of
 from mcp_runtime.framework.functions.results import ToolResult, as_result, output_schema_of
 from mcp_runtime.framework.functions.schemas import Schema
 from mcp_runtime.framework.functions.signature import Signature
+from mcp_runtime.framework.running import TookTooLong
 from mcp_runtime.framework.types import ToolAnnotations, plain
 
 __all__ = ("FunctionTool", "Tool", "ToolResult")
@@ -145,9 +146,7 @@ class FunctionTool(FunctionComponent[P, R], Tool, Generic[P, R]):
                 threaded=self.run_in_thread,
                 seconds=self.timeout,
             )
-        except TimeoutError as error:
-            if self.timeout is None:
-                raise
+        except TookTooLong as error:
             raise ToolError(f"Tool {self.name!r} did not finish within its {self.timeout:g} s.") from error
         result = as_result(
             value,

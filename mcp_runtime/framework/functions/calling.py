@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from mcp_runtime.framework.running import in_thread
+from mcp_runtime.framework.running import TookTooLong, in_thread
 
 __all__ = ("invoke",)
 
@@ -14,7 +14,7 @@ __all__ = ("invoke",)
 async def invoke(
     call: Callable[[], Any], *, is_async: bool, threaded: bool = True, seconds: float | None = None
 ) -> Any:
-    """The function's value. Raises TimeoutError after `seconds`.
+    """The function's value. Raises TookTooLong after `seconds`.
 
     At the time limit a thread is interrupted but not waited for: the caller gets its answer in time.
     """
@@ -25,5 +25,11 @@ async def invoke(
         return await value
     import asyncio
 
-    async with asyncio.timeout(seconds):
-        return await value
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            return await value
+    except TimeoutError as error:
+        if limit.expired():
+            raise TookTooLong from error
+        raise

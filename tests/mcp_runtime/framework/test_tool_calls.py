@@ -156,6 +156,23 @@ async def test_a_tool_over_its_time_is_told_so(kind: str) -> None:
     release.set()
 
 
+@pytest.mark.parametrize("kind", ["thread", "loop"])
+async def test_a_tools_own_timeout_is_its_own_error(kind: str) -> None:
+    mcp = FastMCP()
+
+    def in_thread() -> None:
+        raise TimeoutError("the database is slow")
+
+    async def on_loop() -> None:
+        raise TimeoutError("the database is slow")
+
+    mcp.tool(in_thread if kind == "thread" else on_loop, name="slow", timeout=60)
+
+    async with Client(mcp) as client:
+        with pytest.raises(ToolError, match="Error calling tool 'slow': the database is slow"):
+            await client.call_tool("slow")
+
+
 async def test_a_tool_error_reaches_the_client_word_for_word() -> None:
     """T-32"""
     mcp = FastMCP(mask_error_details=True)
