@@ -9,6 +9,9 @@ import inspect
 import typing
 from typing import Final
 
+from mcp_runtime.framework import aliases
+from mcp_runtime.sandbox.guest import seccomp, syscalls
+
 _MODULES: Final = (
     "base64", "collections.abc", "concurrent.futures.thread", "contextvars", "dataclasses", "datetime", "decimal",
     "enum", "functools", "hashlib", "json", "linecache", "logging", "pathlib", "random", "re", "tempfile", "threading",
@@ -24,7 +27,10 @@ def everything() -> None:
     for name in _MODULES:
         importlib.import_module(name)
     _models()
-    asyncio.run(_nothing())
+    aliases.install()
+    asyncio.run(_server())
+    for sockets in ("local", "none"):
+        seccomp.program(seccomp.Policy(sockets=sockets), syscalls.machine())
 
 
 def _models() -> None:
@@ -45,5 +51,26 @@ def _models() -> None:
     inspect.signature(sample)
 
 
-async def _nothing() -> None:
-    await asyncio.sleep(0)
+async def _server() -> None:
+    """A whole server, once: what is looked up and worked out for the first time is there for all that follow."""
+    from mcp_runtime.framework import FastMCP, serving
+    from mcp_runtime.ports.workers import Caller
+    from mcp_runtime.sandbox.guest import frames
+
+    class Silent:
+        caller = Caller("", "", "")
+        request_id = ""
+
+        def log(self, level: str, logger: str | None, data: object) -> None: ...
+
+        def progress(self, progress: float, total: float | None, message: str | None) -> None: ...
+
+    async def sample(name: str, count: int = 1) -> list[str]:
+        """Repeat a name."""
+        return [name] * count
+
+    mcp = FastMCP("preload")
+    mcp.tool(sample)
+    frames.encode(frames.Kind.READY, 0, "", await serving.describe(mcp))
+    await serving.serve(mcp, "tools/call", {"name": "sample", "arguments": {"name": "a"}}, Silent())
+    await mcp.stop()

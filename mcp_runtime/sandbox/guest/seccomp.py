@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -113,8 +114,9 @@ def verdicts(policy: Policy, machine: str) -> dict[int, bpf.Verdict]:
     return table
 
 
+@functools.cache
 def program(policy: Policy, machine: str) -> bytes:
-    """The filter in the kernel's form."""
+    """The filter in the kernel's form. Assembled once: a zygote does it for its children."""
     return bpf.pack(bpf.assemble(syscalls.AUDIT_ARCH[machine], verdicts(policy, machine), _MISSING))
 
 

@@ -65,7 +65,8 @@ class ContainerLauncher:
         self._probe_runtime = probe_runtime
         self._label = f"stoa.runner={secrets.token_hex(8)}"
         self._folder: Path | None = None
-        self._watchdog: subprocess.Popen[bytes] | None = None
+        self.watchdog: subprocess.Popen[bytes] | None = None
+        """Ends the containers when its standard input does: with this process."""
         self._handles: set[_ContainerHandle] = set()
 
     async def start(self) -> None:
@@ -77,7 +78,7 @@ class ContainerLauncher:
         self._engine = engine
         await self._run("version", "--format", "{{.Server.Version}}", step="engine")
         self._folder = _home()
-        self._watchdog = _watch(engine, self._label)
+        self.watchdog = _watch(engine, self._label)
 
     async def selftest(self) -> SelfTest:
         return await selftest.attack(self, self._probe_runtime, landlock.abi())
@@ -113,10 +114,10 @@ class ContainerLauncher:
 
     async def aclose(self) -> None:
         await asyncio.gather(*(handle.kill() for handle in list(self._handles)))
-        if self._watchdog is not None and self._watchdog.stdin is not None:
-            self._watchdog.stdin.close()
-            await asyncio.get_running_loop().run_in_executor(None, self._watchdog.wait)
-            self._watchdog = None
+        if self.watchdog is not None and self.watchdog.stdin is not None:
+            self.watchdog.stdin.close()
+            await asyncio.get_running_loop().run_in_executor(None, self.watchdog.wait)
+            self.watchdog = None
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
@@ -137,10 +138,13 @@ class ContainerLauncher:
     async def _run(self, *arguments: str, step: str) -> str:
         """The engine's answer. Raises LaunchError with what it said."""
         assert self._engine is not None
-        process = await asyncio.create_subprocess_exec(
-            self._engine, *arguments,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        try:
+            process = await asyncio.create_subprocess_exec(
+                self._engine, *arguments,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )  # fmt: skip
+        except OSError as error:
+            raise LaunchError("engine", f"{self._engine} cannot be run: {error}. Install docker or podman.") from error
         try:
             output, errors = await asyncio.wait_for(process.communicate(), _COMMAND_SECONDS)
         except TimeoutError:

@@ -147,6 +147,7 @@ class ForkingLauncher(ABC):
 
     async def _spawn(self, spec: SandboxSpec) -> BoxHandle:
         await self.start()
+        _require(spec)
         spec = await self._prepare(spec)
         making = self._make(spec)
         zygote = await self._zygote(spec.runtime_dir)
@@ -347,6 +348,14 @@ class BoxParts:
     alive: socket.socket | None
 
 
+def _require(spec: SandboxSpec) -> None:
+    """Name what is missing, which the kernel's error would not."""
+    folders = (spec.runtime_dir, spec.code_dir, spec.dependencies_dir, spec.egress_socket)
+    for path in (*folders, *(source for source, _ in spec.read_only)):
+        if path is not None and not path.exists():
+            raise LaunchError("files", f"{path} does not exist.")
+
+
 def _standard_streams(spec: SandboxSpec) -> list[tuple[FdName, int]]:
     streams: tuple[tuple[FdName, int | None], ...] = (
         ("stdin", spec.stdin_fd),
@@ -372,6 +381,8 @@ async def hello(rpc: socket.socket, *, consume: bool, ended: asyncio.Future[int]
     except BlockingIOError:
         data = b""
     if not data:
+        if ended is not None:
+            await asyncio.wait({ended}, timeout=1)  # Its socket ends a moment before it does.
         status = f" (wait status {ended.result()})" if ended is not None and ended.done() else ""
         raise LaunchError("start", f"The box ended before it said HELLO{status}.")
     frame = frames.decode(data[4:])

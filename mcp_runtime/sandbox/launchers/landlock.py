@@ -43,7 +43,7 @@ class LandlockLauncher(ForkingLauncher):
     async def start(self) -> None:
         if not self._started and self._interpreter is None and self._uids is not None:
             loop = asyncio.get_running_loop()
-            self._interpreter = await loop.run_in_executor(None, lambda: _open_interpreter(running()))
+            self._interpreter = await loop.run_in_executor(None, lambda: open_interpreter(running()))
         await super().start()
 
     async def aclose(self) -> None:
@@ -96,7 +96,7 @@ class LandlockLauncher(ForkingLauncher):
         tree = layout.tree(spec, self.interpreter, program=False)
         libraries = [bind.target for bind in tree.binds if bind.program and not _outside(bind.target)]
         own = [str(folder) for folder in (spec.code_dir, spec.dependencies_dir) if folder is not None]
-        listed, readable = _without(libraries, tree.hidden)
+        listed, readable = without(libraries, tree.hidden)
         return Making(
             walls=Walls(
                 execute=(*readable, *own),
@@ -112,7 +112,7 @@ class LandlockLauncher(ForkingLauncher):
         )
 
 
-def _open_interpreter(own: Interpreter) -> Interpreter:
+def open_interpreter(own: Interpreter) -> Interpreter:
     """A Python of our version that every uid can read. Raises LaunchError."""
     major, minor = own.version
     candidates = [own.executable, *(f"{folder}/python{major}.{minor}" for folder in _SYSTEM_FOLDERS)]
@@ -133,7 +133,7 @@ def _outside(target: str) -> bool:
     return target in (layout.APP, layout.DEPENDENCIES)
 
 
-def _without(folders: list[str], hidden: tuple[str, ...]) -> tuple[list[str], list[str]]:
+def without(folders: list[str], hidden: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """(folders to list, entries to read) that together give `folders` without `hidden`: rules can only add."""
     listed: list[str] = []
     readable: list[str] = []
@@ -144,7 +144,7 @@ def _without(folders: list[str], hidden: tuple[str, ...]) -> tuple[list[str], li
             continue
         listed.append(folder)
         entries = [entry.path for entry in os.scandir(folder) if entry.path not in inside]
-        further, open_entries = _without(entries, tuple(inside))
+        further, open_entries = without(entries, tuple(inside))
         listed += further
         readable += open_entries
     return listed, readable
