@@ -115,7 +115,7 @@ async def call(client: RunnerClient, worker: Worker, tool: str, **arguments: obj
 @contextlib.contextmanager
 def laboratory(launcher: str, *, environment: Mapping[str, str] = {}) -> Iterator[Laboratory]:
     """Start a runner with `launcher` in a folder of its own and stop it at the end."""
-    home = Path(tempfile.mkdtemp(prefix="stoa-lab-"))
+    home = Path(tempfile.mkdtemp(prefix="stoa-lab-", dir="/var/tmp"))  # the boxes have a /tmp of their own
     home.chmod(0o755)
     for name in ("run", "store", "store/code"):
         (home / name).mkdir(mode=0o755)

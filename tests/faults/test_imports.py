@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mcp_runtime.ports.sandboxes import SandboxError
+from mcp_runtime.ports.workers import WorkerLimits
 from mcp_runtime.sandbox.client import RunnerClient
 from tests.faults.imports import HOSTILE_IMPORTS, OK, SHADOW, SHADOWS
 from tests.faults.laboratory import Laboratory, call
@@ -13,7 +14,7 @@ from tests.faults.laboratory import Laboratory, call
 @pytest.mark.parametrize("what", list(HOSTILE_IMPORTS))
 async def test_a_hostile_revision_is_refused(lab: Laboratory, client: RunnerClient, what: str) -> None:
     with pytest.raises(SandboxError) as refused:
-        await client.describe(lab.worker(HOSTILE_IMPORTS[what]))
+        await client.describe(lab.worker(HOSTILE_IMPORTS[what], limits=WorkerLimits(load_seconds=5.0)))
 
     assert len(str(refused.value)) <= 16_384
     manifest = await client.describe(lab.worker({"server.py": OK}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tests.support.clock import machine_seconds
 
@@ -24,7 +24,7 @@ def wait_until(predicate: Callable[[], T | None], seconds: float = 10.0) -> T:
     return answer
 
 
-async def wait_until_async(predicate: Callable[[], T | Awaitable[T | None] | None], seconds: float = 10.0) -> T:
+async def wait_until_async(predicate: Callable[[], Any], seconds: float = 10.0) -> Any:
     """The same without holding up the event loop. The predicate may be a coroutine function."""
     deadline = machine_seconds() + seconds
     while True:

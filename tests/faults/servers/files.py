@@ -31,14 +31,14 @@ def read(paths: list[str]) -> list[str]:
 
 @mcp.tool
 def list_folders(paths: list[str]) -> list[str]:
-    """List each folder."""
-    escapes = []
+    """List each folder; what stands in it, as paths."""
+    found = []
     for path in paths:
         try:
-            escapes += [f"listed {path}"] if os.listdir(path) else []
+            found += [os.path.join(path, name) for name in os.listdir(path)]
         except OSError:
             continue
-    return escapes
+    return found
 
 
 @mcp.tool
@@ -135,7 +135,7 @@ def fill_disk(megabytes: int) -> int:
     for folder in ("/tmp", "/dev/shm", "/var/tmp", "/run", "."):
         for number in range(megabytes):
             try:
-                with open(os.path.join(folder, f"fill-{number}"), "wb") as file:
+                with open(os.path.join(folder, f"fill-{number}"), "ab") as file:
                     for _ in range(8):
                         file.write(chunk)
                         file.flush()
@@ -150,9 +150,6 @@ def fill_disk(megabytes: int) -> int:
 @mcp.tool
 def largest_file(megabytes: int) -> int:
     """Grow one file until it refuses; its size in MB."""
-    import signal
-
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     chunk = b"\xa5" * (1024 * 1024)
     written = 0
     try:

@@ -194,10 +194,7 @@ def leave(how: str) -> str:
         os.abort()
     if how == "segfault":
         ctypes.string_at(0)
-    if how == "sys.exit":
-        raise SystemExit(4)
-    os.kill(os.getpid(), signal.SIGKILL)
-    return how
+    raise SystemExit(4)
 
 
 @mcp.tool
