@@ -87,7 +87,7 @@ async def test_only_wanted_levels_are_sent(wanted: str | None, sent: list[str] |
 
     async def body(ctx: Context) -> None:
         for level in ("debug", "info", "warning", "error"):
-            await ctx.log("x", level=level)  # type: ignore[arg-type]
+            await ctx.log("x", level=level)
 
     await inside(body, exchange)
 

@@ -162,7 +162,7 @@ async def test_what_a_prompt_returns_becomes_messages(value: Any, expected: list
 
 async def test_a_message_may_hold_any_content() -> None:
     """P-24"""
-    picture = ImageContent(type="image", data="eA==", mimeType="image/png")
+    picture = ImageContent(type="image", data="eA==", mime_type="image/png")
 
     result = await rendered(lambda: [Message(picture), Message({"a": 1})])
 

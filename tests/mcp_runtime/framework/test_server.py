@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -55,7 +55,7 @@ def test_a_keyword_that_is_gone_is_refused_with_its_replacement() -> None:
 @pytest.mark.parametrize("keyword", ["middleware", "tasks", "sampling_handler", "tool_transformations"])
 def test_a_keyword_that_cannot_be_honoured_is_refused_and_not_ignored(keyword: str) -> None:
     with pytest.raises(TypeError, match=f"takes no {keyword}="):
-        FastMCP(**{keyword: object()})
+        FastMCP(**cast(dict[str, Any], {keyword: object()}))
 
 
 def test_an_auth_provider_is_refused_with_the_reason() -> None:
@@ -120,7 +120,7 @@ async def test_a_duplicate_is_treated_as_the_policy_says(policy: str, kept: str)
 )
 def test_a_duplicate_can_be_an_error(parameter: str, register: Any) -> None:
     """S-05, S-06, S-07"""
-    mcp = FastMCP(**{parameter: "error"})
+    mcp = FastMCP(**cast(dict[str, Any], {parameter: "error"}))
     register(mcp)
 
     with pytest.raises(ValueError, match="already exists: "):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import msgspec
 import pytest
@@ -49,8 +50,9 @@ async def test_calls_share_one_worker_which_entered_its_lifespan_once(client: Ru
 
 
 async def test_the_module_is_no_script(client: RunnerClient, worker: Worker) -> None:
-    _, _, module, program, _ = await call(client, worker, "identity")  # type: ignore[misc]
+    identity = await call(client, worker, "identity")
 
+    _, _, module, program, _ = cast(list[str], identity)
     assert module == "server"
     assert program.endswith("/server.py")
 
