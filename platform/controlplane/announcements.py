@@ -52,9 +52,11 @@ async def listen(channel: str) -> AsyncGenerator[str | None, None]:
         try:
             async with client, client.pubsub() as subscription:
                 await subscription.subscribe(channel)
+                _stop_if_cancelled()
                 quiet = 0
                 while quiet < 3:
                     message = await subscription.get_message(timeout=QUIET_SECONDS)
+                    _stop_if_cancelled()
                     if message is None:
                         quiet += 1
                         await subscription.ping()
@@ -71,6 +73,24 @@ async def listen(channel: str) -> AsyncGenerator[str | None, None]:
         # Half to one and a half of it, so that gateways do not all come back at once.
         await asyncio.sleep(pause * (0.5 + secrets.randbelow(1000) / 1000))
         pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel a task that uses Redis, until it is over.
+
+    Once is not enough: redis-py sends inside `asyncio.wait_for`, which in Python 3.11 loses a cancellation that comes
+    just when the sending is done (python/cpython#86296).
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.1)
+
+
+def _stop_if_cancelled() -> None:
+    """Notice a cancellation that `asyncio.wait_for` has lost; see `end`."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 @cache

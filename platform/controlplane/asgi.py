@@ -27,6 +27,7 @@ from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 
+from controlplane import urls  # noqa: F401 - the first request shall not pay for the imports of every view
 from controlplane.api.bodies import Application, BodyLimit, Receive, Scope, Send
 from controlplane.composition.catalogue import DatabaseCatalogue
 from controlplane.dashboard.routing import websocket_urlpatterns

@@ -22,10 +22,6 @@ MULTIPART_OVERHEAD = MEGABYTE
 _DEPLOY = re.compile(r"/api/v1/tenants/[^/]+/servers/[^/]+/revisions")
 
 
-class BodyTooLarge(Exception):
-    """More bytes came than the route takes."""
-
-
 class BodyLimit:
     """ASGI middleware. Deploys may upload `upload_bytes`; everything else stays small. The answer names the limit."""
 
@@ -45,22 +41,21 @@ class BodyLimit:
 
         async def counted() -> Message:
             nonlocal seen
+            if seen > limit:
+                return {"type": "http.disconnect"}
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > limit:
-                raise BodyTooLarge
-            return message
+            # To Django it looks as if the client had gone: it drops what it has and answers nothing.
+            return message if seen <= limit else {"type": "http.disconnect"}
 
         async def noted(message: Message) -> None:
             nonlocal answered
             answered = True
             await send(message)
 
-        try:
-            await self.application(scope, counted, noted)
-        except BodyTooLarge:
-            if not answered:
-                await _refuse(send, shown)
+        await self.application(scope, counted, noted)
+        if seen > limit and not answered:
+            await _refuse(send, shown)
 
 
 def _declared_length(scope: Scope) -> int:

@@ -50,7 +50,7 @@ def report(revision: dict[str, Any]) -> None:
             hint=f"{printable(error['hint'])} {kept}".strip(),
         )
     if revision["status"] == "superseded":
-        print(f"Revision {revision['number']} of {revision['server']} is built; a newer one serves already.")
+        print(f"Revision {revision['number']} of {revision['server']} is built; another revision serves.")
     else:
         print(f"Revision {revision['number']} of {revision['server']} is active.")
     print(f"Endpoint: {revision['endpoint_url']}")

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 from django.db import DatabaseError
 
-from controlplane.announcements import PLANS, listen
+from controlplane.announcements import PLANS, end, listen
 from controlplane.composition.models import Endpoint, PlanCounter
 from mcp_runtime.ports.plans import PlanDocument
 from tenants import lookups
@@ -48,8 +48,7 @@ class DatabaseCatalogue:
                 yield change
         finally:
             for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+                await end(task)
 
 
 class _Tally:

@@ -240,11 +240,8 @@ def _failure(error: Exception) -> BuildFailure:
 
 
 def _report(log: BuildLog, failure: BuildFailure) -> None:
-    if failure.detail:
-        log.write(failure.detail)
+    """One line: detail and hint stand on the revision, where pages and the command show them."""
     log.write(f"error: {failure.message}")
-    if failure.hint:
-        log.write(f"hint: {failure.hint}")
 
 
 def _storable(value: object) -> object:

@@ -266,7 +266,7 @@ def _check_syntax(text: str | None, file: Path, folder: Path) -> None:
             code="syntax_error",
             line=error.lineno,
             detail=detail,
-            hint="Correct that line and deploy again. The running revision keeps serving.",
+            hint="Correct that line and deploy again.",
         ) from error
     except ValueError as error:  # null bytes
         raise SourceError(f"{name} is not Python source: {error}.", code="syntax_error") from error

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from channels.layers import get_channel_layer
 from redis.exceptions import RedisError
 
+from controlplane.announcements import end
 from controlplane.registry import services
 from controlplane.registry.buildlog import group_of
 from controlplane.registry.models import BuildLogLine, Revision
@@ -83,9 +84,7 @@ async def _wake_ups(revision_id: str) -> AsyncIterator[Callable[[], Awaitable[No
     try:
         yield wait
     finally:
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
+        await end(listening)
 
 
 async def _listen(revision_id: str, changed: asyncio.Event) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from controlplane.keys.services import create_key
 from tenants.context import acting_for
@@ -25,7 +25,7 @@ def _without_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _store(settings: SettingsWrapper, tmp_path: Path) -> None:
+def _store(settings: Settings, tmp_path: Path) -> None:
     """A store of the test's own."""
     settings.STOA_STORE = tmp_path / "store"
 
