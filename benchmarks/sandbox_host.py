@@ -21,11 +21,22 @@ from mcp_runtime.sandbox.client import RunnerClient
 
 CALLER = Caller(request_id="req_bench", subject="key_bench", client_id="key_bench")
 ADD = msgspec.Raw(b'{"name":"add","arguments":{"a":1,"b":2}}')
-SERVER = '''
+PLAIN = '''
 from fastmcp import FastMCP
-from pydantic import BaseModel
 
 mcp = FastMCP("bench")
+
+
+@mcp.tool
+async def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+'''
+SERVER = (
+    PLAIN
+    + '''
+
+from pydantic import BaseModel
 
 
 class Item(BaseModel):
@@ -34,16 +45,12 @@ class Item(BaseModel):
 
 
 @mcp.tool
-async def add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
-
-
-@mcp.tool
 def describe(item: Item) -> str:
     """Describe an item."""
     return f"{item.count} {item.name}"
 '''
+)
+"""The same with a model of its own, which is what costs a server most while it loads."""
 START_SECONDS = 60.0
 
 
@@ -63,10 +70,10 @@ class Host:
         finally:
             await client.aclose()
 
-    def worker(self, name: str, *, idle_seconds: float = 600.0) -> Worker:
-        """A worker of the server above; each name is a server of its own."""
+    def worker(self, name: str, *, source: str = SERVER, idle_seconds: float = 600.0) -> Worker:
+        """A worker of `source`; each name is a server of its own."""
         return Worker(
-            tenant_id="ten_BENCH", server_id=f"srv_{name}", revision_id=f"rev_{name}", code=_digest(),
+            tenant_id="ten_BENCH", server_id=f"srv_{name}", revision_id=f"rev_{name}", code=_digest(source),
             entrypoint="server.py", limits=WorkerLimits(idle_seconds=idle_seconds),
         )  # fmt: skip
 
@@ -75,11 +82,12 @@ class Host:
 def host(launcher: str) -> Iterator[Host]:
     """Start a runner with `launcher`, and stop it at the end."""
     home = Path(tempfile.mkdtemp(prefix="stoa-bench-"))
-    code = home / "store" / "code" / _digest()
-    code.mkdir(parents=True)
     (home / "run").mkdir()
-    (code / "server.py").write_text(SERVER)
-    for folder in (home, home / "store", home / "store" / "code", code):
+    for source in (PLAIN, SERVER):
+        code = home / "store" / "code" / _digest(source)
+        code.mkdir(parents=True)
+        (code / "server.py").write_text(source)
+    for folder in (home, home / "store", *(home / "store").rglob("*/")):
         folder.chmod(0o755)
     command = [
         sys.executable, "-m", "mcp_runtime.sandbox.runner", "--socket", str(home / "run" / "runner.sock"),
@@ -125,8 +133,37 @@ def verdict(name: str, figure: float, goal: float, unit: str, *, at_least: bool 
     return good
 
 
-def _digest() -> str:
-    return hashlib.sha256(SERVER.encode()).hexdigest()
+def cpu_seconds(pid: int) -> float:
+    """What a process, its living descendants and those that they have buried used."""
+    total = 0.0
+    for process in {pid, *descendants(pid)}:
+        try:
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        total += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+def descendants(pid: int) -> set[int]:
+    """All processes below one."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+    found: set[int] = set()
+    frontier = {pid}
+    while frontier:
+        frontier = {child for child, parent in parents.items() if parent in frontier} - found
+        found |= frontier
+    return found
+
+
+def _digest(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def _wait(process: subprocess.Popen[bytes], home: Path) -> None:

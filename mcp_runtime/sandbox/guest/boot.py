@@ -90,7 +90,9 @@ def _enter(inside: Any, claim: dict[str, Any]) -> None:
     sys.path[:] = [entry for entry in sys.path if entry != inside.runtime]
     sys.path.append(inside.runtime)
     sys.path += [folder for folder in (inside.app, inside.dependencies) if folder is not None]
-    sys.path_importer_cache.clear()
+    for folder in (inside.app, inside.dependencies):
+        # Not the others: to list the library's folders again would cost time and unshare the zygote's memory.
+        sys.path_importer_cache.pop(folder, None)
     claim["code"] = inside.app
     if claim.get("egress"):
         from mcp_runtime.sandbox.guest import egress_forwarder

@@ -186,8 +186,8 @@ def _main() -> NoReturn:
 
         preload.everything()
     server = Server(socket.socket(fileno=_CONTROL))
-    # What is there now stays shared with every child: the collector must not touch it.
-    gc.collect()
+    # What is there now stays shared with every child: the collector must not touch it. Not even to collect it first:
+    # children would fill the holes, and each hole is in a page that they share as long as they only read it.
     gc.freeze()
     server.run()
 
