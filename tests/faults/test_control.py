@@ -24,7 +24,12 @@ async def test_the_detectors_see_files(open_lab: Laboratory, open_client: Runner
 
 
 async def test_the_detectors_see_the_disk(open_lab: Laboratory, open_client: RunnerClient) -> None:
-    written = await call(open_client, open_lab.server("files"), "largest_file", megabytes=40)
+    written = await call(
+        open_client,
+        open_lab.server("files", limits=WorkerLimits(file_mb=64), instance="disk"),
+        "largest_file",
+        megabytes=40,
+    )
 
     assert written == 40
 

@@ -29,6 +29,7 @@ FORBIDDEN = {
 """Numbers of x86_64. Null arguments make the kernel answer EFAULT or EINVAL when a call reaches it."""
 
 SPECIAL = {
+    "ptrace": (0x4206, 0, 0, 0),
     "unshare": (0x10000000,),
     "vfork_by_clone": (0x10000000 | 17, 0, 0, 0, 0),
     "setns": (-1, 0),
