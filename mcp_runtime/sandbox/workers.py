@@ -106,8 +106,11 @@ class LiveWorker:
         return asyncio.get_running_loop().time() - self.born
 
     async def start(self, environment: Mapping[str, str], *, describe: bool = False) -> None:
-        """From nothing to READY, with the manifest when it is to `describe` itself. Raises LoadFailed for what is the tenant's fault, RunnerUnavailable for ours, and
-        leaves no box behind; `on_end` is not called for a worker that never was ready."""
+        """From nothing to READY, with the manifest when it is to `describe` itself.
+
+        Raises LoadFailed for what is the tenant's fault, RunnerUnavailable for ours, and leaves no box behind;
+        `on_end` is not called for a worker that never was ready.
+        """
         try:
             await self._launch()
             await self._load(environment, describe)

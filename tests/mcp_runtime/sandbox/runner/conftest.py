@@ -39,11 +39,12 @@ def worker(lab: Laboratory, request: pytest.FixtureRequest) -> Worker:
 
 
 @contextlib.contextmanager
-def another_runner(lab: Laboratory) -> Iterator[subprocess.Popen[bytes]]:
+def another_runner(lab: Laboratory, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """A second runner for the same socket."""
+    command = [*map(str, lab.process.args), *options]  # type: ignore[arg-type]  # it is a list
     environment = {"PATH": os.environ["PATH"], "STOA_ENV": "test"}
     with lab.log.open("ab") as output:
-        process = subprocess.Popen(lab.process.args, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         yield process
     finally:
