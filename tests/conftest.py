@@ -70,6 +70,8 @@ def _create_database(services: TestServices) -> None:
         return
     with psycopg.connect(services.maintenance_url, autocommit=True) as owner:
         owner.execute(sql.SQL("CREATE DATABASE {} TEMPLATE stoa STRATEGY file_copy").format(sql.Identifier(name)))
+        # A copy has the template's tables and privileges inside, not those on the database itself.
+        owner.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
         owner.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO stoa_app").format(sql.Identifier(name)))
 
 

@@ -26,7 +26,9 @@ from controlplane.local.services import postgres, redis
 from controlplane.local.warden import watching
 
 FOLDER = "STOA_TEST_FOLDER"
-"""Set by the process that made the folder; a pytest-xdist worker inherits it and knows that it is not the maker."""
+"""Tells pytest-xdist's workers where the controller's services are."""
+
+_XDIST_WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 
 _KEPT = ("STOA_BUILD_INDEX_URL", "STOA_SANDBOX_LAUNCHER")
 """The only variables of the caller's own Stoa that tests may see: never its database."""
@@ -43,22 +45,32 @@ class TestServices:
         self.urls: PostgresUrls = Postgres(self.home).urls(database)
         self.maintenance_url = Postgres(self.home).urls("postgres").owner
         self.redis_url = Redis(self.home).url
-        self._running: contextlib.ExitStack | None = None
+        self._cleaning = contextlib.ExitStack()
+        self._ledger: Ledger | None = None
+        self._started = False
+
+    @classmethod
+    def new(cls) -> TestServices:
+        """In a folder of their own, which `close()` removes; or the warden, if this process is killed."""
+        services = cls(Path(tempfile.mkdtemp(prefix="stoa-tests-")), database="stoa")
+        services.home.create()
+        services._ledger = Ledger.new(services.home.run)
+        services._cleaning.enter_context(watching(services._ledger.path, remove=services.home.root))
+        return services
 
     def start(self) -> None:
-        """Start both; a second call does nothing."""
-        if self._running:
+        """Start both; a second call does nothing, nor does one in a pytest-xdist worker: the controller has."""
+        if self._started or self._ledger is None:
             return
-        with contextlib.ExitStack() as stack:
-            ledger = Ledger.new(self.home.run)
-            stack.enter_context(watching(ledger.path, remove=self.home.root))
-            stack.enter_context(postgres(self.home, ledger=ledger, log=self.home.root / "postgres.log", for_tests=True))
-            stack.enter_context(redis(self.home, ledger=ledger, log=self.home.root / "redis.log", for_tests=True))
-            self._running = stack.pop_all()
+        self._started = True
+        root = self.home.root
+        self._cleaning.enter_context(
+            postgres(self.home, ledger=self._ledger, log=root / "postgres.log", for_tests=True)
+        )
+        self._cleaning.enter_context(redis(self.home, ledger=self._ledger, log=root / "redis.log", for_tests=True))
 
-    def stop(self) -> None:
-        if self._running:
-            self._running.close()
+    def close(self) -> None:
+        self._cleaning.close()
 
     def environment(self) -> dict[str, str]:
         return {
@@ -76,49 +88,39 @@ class TestServices:
 
 
 _SERVICES = pytest.StashKey[TestServices]()
-_FOLDER = pytest.StashKey[contextlib.ExitStack]()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """A wrapper runs before every plain implementation, among them pytest-django's, which imports the settings."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker:
-        services = TestServices(Path(os.environ[FOLDER]), database=f"stoa_{worker}")
+    if _XDIST_WORKER:
+        services = TestServices(Path(os.environ[FOLDER]), database=f"stoa_{_XDIST_WORKER}")
         os.environ |= {"DATABASE_URL": services.urls.app, "DATABASE_OWNER_URL": services.urls.owner}
     else:
-        cleaning = contextlib.ExitStack()
-        folder = Path(cleaning.enter_context(tempfile.TemporaryDirectory(prefix="stoa-tests-")))
-        early_config.stash[_FOLDER] = cleaning
-        services = TestServices(folder, database="stoa")
-        services.home.create()
+        services = TestServices.new()
         _forget_callers_installation()
-        os.environ |= {FOLDER: str(folder), **services.environment()}
+        os.environ |= {FOLDER: str(services.home.root), **services.environment()}
     early_config.stash[_SERVICES] = services
     return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The xdist controller starts the services for its workers; it has no fixtures to do so later."""
-    if config.getoption("tx", None) and FOLDER in os.environ and "PYTEST_XDIST_WORKER" not in os.environ:
+    if config.getoption("tx", None) and not _XDIST_WORKER:
         config.stash[_SERVICES].start()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     services = config.stash.get(_SERVICES, None)
-    cleaning = config.stash.get(_FOLDER, None)
     if services:
-        services.stop()
-    if cleaning:
-        cleaning.close()
+        services.close()
 
 
 @pytest.fixture(scope="session")
 def services(pytestconfig: pytest.Config) -> TestServices:
     """PostgreSQL and Redis, running."""
     services = pytestconfig.stash[_SERVICES]
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        services.start()
+    services.start()
     return services
 
 
