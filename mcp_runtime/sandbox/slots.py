@@ -73,6 +73,8 @@ class Slot:
         Raises SecretsWanted when it must be started and `environment` is None; CrashLooping, or the last LoadFailed,
         while starting again makes no sense; LoadFailed, RunnerUnavailable and Overloaded as the start itself does.
         """
+        if self._current is not None and self._current.ending:
+            self._current = None
         if self._current is not None:
             return self._current
         if self._starting is None:
@@ -119,8 +121,8 @@ class Slot:
 
     def kill(self, live: LiveWorker, error: SandboxError, *, crash: bool) -> None:
         """End it now. New calls do not wait for that, and a crash counts before the next start."""
-        if live.state is State.DEAD:
-            return
+        if live.ending:
+            return  # whoever was first has counted it, or will
         if self._current is live:
             self._current = None
         if crash:

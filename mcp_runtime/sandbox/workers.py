@@ -102,6 +102,11 @@ class LiveWorker:
         return f"{self.worker.tenant_id}/{self.worker.server_id}/{self.worker.revision_id}"
 
     @property
+    def ending(self) -> bool:
+        """Whether its end is decided, though it may live for a moment yet."""
+        return self._ending is not None
+
+    @property
     def age(self) -> float:
         return asyncio.get_running_loop().time() - self.born
 
