@@ -35,7 +35,7 @@ class SandboxError(Exception):
 
 
 class WorkerDied(SandboxError):
-    """`reason`: exit, signal, oom, seccomp or unknown."""
+    """`reason`: exit, signal, oom, seccomp, timeout, killed (by the platform) or unknown."""
 
     code = "worker_died"
 
