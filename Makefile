@@ -28,13 +28,15 @@ install: $(STAMP) ## Install what is locked into .venv (up and test do it by the
 test: check ## Check, then run every test
 	$(VENV)/bin/python -m pytest $(ARGS)
 
-check: install ## Lint, format, types, import contracts, migrations
+check: install ## Lint, format, types, import contracts, migrations, API document
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	@# It would like to ask a database as well, and needs none.
 	STOA_ENV=development $(VENV)/bin/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	@STOA_ENV=development $(VENV)/bin/python manage.py spectacular | cmp -s - docs/reference/openapi.yaml || \
+		{ echo 'docs/reference/openapi.yaml is not what the API is: run `make docs` and commit it.'; exit 1; }
 
 format: install ## Format the code, and fix what ruff can fix
 	$(VENV)/bin/ruff check --fix .

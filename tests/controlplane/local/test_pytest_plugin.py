@@ -73,7 +73,7 @@ def test_a_killed_session_leaves_nothing(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", *options, "test_hangs.py"], cwd=tmp_path, stdout=subprocess.DEVNULL
     ) as session:
-        folder = Path(wait_until(lambda: said.exists() and said.read_text(), 60))
+        folder = Path(str(wait_until(lambda: said.exists() and said.read_text(), 60)))
 
         session.kill()
 
