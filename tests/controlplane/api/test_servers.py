@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from pytest_django import Settings
 
 from controlplane.audit.models import Entry
 from controlplane.composition.models import Endpoint
@@ -17,12 +19,12 @@ from tests.support.cast import Cast
 SERVERS = "/api/v1/tenants/acme/servers"
 
 
-def upload(client: Client, name: str = "weather", text: str = "mcp = 1\n", **fields: str) -> object:
+def upload(client: Client, name: str = "weather", text: str = "mcp = 1\n", **fields: str) -> Any:
     bundle = SimpleUploadedFile("weather.py", text.encode())
     return client.post(f"{SERVERS}/{name}/revisions", data={"bundle": bundle, **fields})
 
 
-def test_a_deploy_is_accepted_and_registers_server_and_endpoint(ben: Client, cast: Cast, settings: object) -> None:
+def test_a_deploy_is_accepted_and_registers_server_and_endpoint(ben: Client, cast: Cast, settings: Settings) -> None:
     answer = upload(ben, entrypoint="weather.py:mcp")
 
     assert answer.status_code == 202

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncGenerator
+from typing import Any, cast
 
 import pytest
 from django.db.models import F
@@ -32,6 +33,11 @@ MANIFEST: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def _without_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("celery.app.task.Task.delay", lambda self, **ids: None)
+
+
+def changes_of(source: DatabaseCatalogue) -> AsyncGenerator[tuple[str, str], None]:
+    """Its changes, as the generator they are: tests close it when they have heard enough."""
+    return cast("AsyncGenerator[tuple[str, str], None]", source.changes())
 
 
 def deploy(tenant: Tenant, slug: str = "weather") -> Revision:
@@ -101,7 +107,7 @@ async def test_each_activation_publishes_another_version(cast: Cast) -> None:
 
 
 async def test_a_change_is_heard_by_whoever_listens(cast: Cast) -> None:
-    changes = DatabaseCatalogue().changes()
+    changes = changes_of(DatabaseCatalogue())
     subscribed = await asyncio.wait_for(anext(changes), 10)
 
     await in_thread(deploy, cast.acme)
@@ -116,7 +122,7 @@ async def test_a_change_that_was_not_announced_is_noticed_by_the_counter(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalogue, "POLL_SECONDS", 0.05)
-    changes = DatabaseCatalogue().changes()
+    changes = changes_of(DatabaseCatalogue())
     await asyncio.wait_for(anext(changes), 10)
     waiting = asyncio.create_task(anext(changes))
 
@@ -136,7 +142,7 @@ async def test_without_redis_changes_are_still_noticed(
 ) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     monkeypatch.setattr(catalogue, "POLL_SECONDS", 0.05)
-    changes = DatabaseCatalogue().changes()
+    changes = changes_of(DatabaseCatalogue())
     waiting = asyncio.create_task(anext(changes))
 
     async def deploy_until_heard() -> tuple[str, str]:

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def connect(user: User, path: str) -> WebsocketCommunicator:
     application: Any = URLRouter(websocket_urlpatterns)
     communicator = WebsocketCommunicator(application, path)
-    communicator.scope["user"] = user
+    scope: Any = communicator.scope
+    scope["user"] = user
     return communicator
 
 

@@ -74,7 +74,11 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def bundle(store: Store) -> Callable[[str], str]:
     """Puts a source text into the store; answers its digest."""
-    return lambda text=SERVER: store.add_bundle(BytesIO(text.encode()))
+
+    def add(text: str = SERVER) -> str:
+        return store.add_bundle(BytesIO(text.encode()))
+
+    return add
 
 
 @pytest.fixture

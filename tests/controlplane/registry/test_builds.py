@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,11 @@ Bundle = Callable[[str], str]
 def _without_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing listens to the broker here: the tests carry the build out themselves."""
     monkeypatch.setattr("celery.app.task.Task.delay", lambda self, **ids: None)
+
+
+def error_of(revision: Revision) -> dict[str, Any]:
+    assert revision.error is not None
+    return dict(revision.error)
 
 
 async def submit(acme: Tenant, digest: str, **more: str) -> Revision:
@@ -80,9 +86,9 @@ async def test_a_syntax_error_fails_with_its_line_and_the_running_revision_serve
     broken = await build(await submit(acme, bundle("def broken(:\n    pass\n")), store, runner)
 
     assert broken.status == "failed"
-    assert broken.error["code"] == "syntax_error"
-    assert broken.error["line"] == 1
-    assert broken.error["hint"]
+    assert error_of(broken)["code"] == "syntax_error"
+    assert error_of(broken)["line"] == 1
+    assert error_of(broken)["hint"]
     server = await run_acting_for(acme.id, services.find_server, "weather")
     assert server.current_revision_id == first.id
     assert (await run_acting_for(acme.id, services.find_revision, first.id)).status == "active"
@@ -110,9 +116,9 @@ async def test_each_failure_is_stored_with_code_and_hint(
     revision = await build(revision, store, runner)
 
     assert revision.status == "failed"
-    assert revision.error["code"] == code
-    assert revision.error["hint"]
-    assert f"error: {revision.error['message']}" in await log_of(revision)
+    assert error_of(revision)["code"] == code
+    assert error_of(revision)["hint"]
+    assert f"error: {error_of(revision)['message']}" in await log_of(revision)
 
 
 async def test_a_failure_of_ours_fails_the_revision_and_is_raised_for_the_log(
@@ -125,7 +131,7 @@ async def test_a_failure_of_ours_fails_the_revision_and_is_raised_for_the_log(
         await build(revision, store, runner)
 
     revision = await run_acting_for(acme.id, services.find_revision, revision.id)
-    assert revision.error["code"] == "internal_error"
+    assert error_of(revision)["code"] == "internal_error"
 
 
 async def test_a_redelivered_build_of_a_finished_revision_does_nothing(
@@ -179,7 +185,7 @@ async def test_a_revision_whose_workers_keep_dying_is_given_up(
     revision = await build(revision, store, runner)
 
     assert revision.status == "failed"
-    assert revision.error["code"] == "build_crashed"
+    assert error_of(revision)["code"] == "build_crashed"
 
 
 async def test_a_manifest_with_two_tools_of_one_name_is_refused(
@@ -189,7 +195,7 @@ async def test_a_manifest_with_two_tools_of_one_name_is_refused(
 
     revision = await build(await submit(acme, bundle(SERVER)), store, runner)
 
-    assert revision.error["code"] == "duplicate_component"
+    assert error_of(revision)["code"] == "duplicate_component"
 
 
 async def test_the_log_is_bounded_in_lines_and_bytes(
@@ -233,7 +239,7 @@ async def log_of(revision: Revision) -> list[str]:
     return [line.text for line in lines]
 
 
-def _published(slug: str) -> dict:  # type: ignore[type-arg]
+def _published(slug: str) -> Any:
     endpoint = Endpoint.objects.select_related("published").get(slug=slug)
     assert endpoint.published
     return endpoint.published.document

@@ -5,13 +5,15 @@ from collections.abc import AsyncGenerator
 from typing import Any, cast
 
 import pytest
-from channels_redis.pubsub import RedisPubSubChannelLayer
+from channels.layers import ChannelLayerManager
+from pytest_django import Settings
 
 from controlplane.registry import services, watching
 from controlplane.registry.buildlog import BuildLog, wake
 from controlplane.registry.errors import RevisionNotFound
 from controlplane.registry.models import BuildLogLine, Revision
 from controlplane.registry.watching import Ended, Idle, watch
+from controlplane.settings import services as services_settings
 from tenants.context import run_acting_for
 from tenants.models import Tenant
 
@@ -51,8 +53,11 @@ async def test_lines_come_once_and_in_order_and_the_outcome_last(revision: Revis
     assert len(seen) == 4
 
 
-async def test_without_redis_a_watch_polls(revision: Revision, monkeypatch: pytest.MonkeyPatch) -> None:
-    away = RedisPubSubChannelLayer(hosts=["redis://127.0.0.1:1"])
+async def test_without_redis_a_watch_polls(
+    revision: Revision, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.CHANNEL_LAYERS = services_settings.channel_layers("redis://127.0.0.1:1")
+    away = ChannelLayerManager()["default"]
     monkeypatch.setattr(watching, "get_channel_layer", lambda: away)
     news = start(revision, after=1)
     waiting = asyncio.create_task(anext(news))
