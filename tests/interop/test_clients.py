@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from typing import Any, Literal
+from collections.abc import AsyncIterator
+from typing import Literal
 
 import httpx2
 import pytest
@@ -17,9 +19,13 @@ from tests.support import RunningPlatform
 Mode = Literal["auto", "legacy"]
 
 
-def _sdk(url: str, key: str, mode: Mode, **options: Any) -> SDKClient:
-    http = httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=30)
-    return SDKClient(streamable_http_client(url, http_client=http), mode=mode, **options)
+@contextlib.asynccontextmanager
+async def _sdk(url: str, key: str, mode: Mode) -> AsyncIterator[SDKClient]:
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=60) as http,
+        SDKClient(streamable_http_client(url, http_client=http), mode=mode) as client,
+    ):
+        yield client
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
