@@ -86,11 +86,12 @@ async def background(ctx: Context) -> str:
 
 @mcp.tool
 async def wait() -> str:
-    """Never answer; note how it ended."""
+    """Never answer; note its beginning and its end."""
+    ended.append("begun")
     try:
         await asyncio.Event().wait()
     finally:
-        ended.append("wait")
+        ended.append("over")
     return "never"
 
 

@@ -115,12 +115,12 @@ async def test_a_large_result_within_the_limit_arrives(client: RunnerClient, wor
 async def test_cancelling_a_call_cancels_the_tool(client: RunnerClient, worker: Worker) -> None:
     before = await call(client, worker, "identity")
     waiting = asyncio.create_task(call(client, worker, "wait"))
-    await call(client, worker, "echo", text="the other is under way")
+    await wait_until_async(lambda: _is(client, worker, "endings", ["begun"]))
 
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
 
-    await wait_until_async(lambda: _is(client, worker, "endings", ["wait"]))
+    await wait_until_async(lambda: _is(client, worker, "endings", ["begun", "over"]))
     assert await call(client, worker, "identity") == before
 
 
