@@ -74,7 +74,8 @@ def main() -> int:
         for program in programs:
             program.run()
             if number == 0:  # the first run compiles
-                program.wall.clear(), program.cpu.clear(), program.memory.clear()
+                for figures in (program.wall, program.cpu, program.memory):
+                    figures.clear()
     for program in programs:
         wall, cpu, memory = map(statistics.median, (program.wall, program.cpu, program.memory))
         print(
