@@ -146,11 +146,19 @@ def send(group: int, number: Signal) -> None:
 
 def started_at(pid: int) -> str | None:
     """When a process started, as an opaque text; None when there is no such process (or only its zombie)."""
+    if not Path("/proc/self/stat").exists():
+        return _started_at_by_ps(pid)
+    fields = _stat(Path(f"/proc/{pid}"))
+    return fields[19] if fields else None
+
+
+def _stat(folder: Path) -> list[str]:
+    """A process's facts after its name (proc_pid_stat(5), from its state on); none when it has ended."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = (folder / "stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return _started_at_by_ps(pid) if not Path("/proc/self/stat").exists() else None
-    return None if fields[0] in "ZX" else fields[19]
+        return []
+    return [] if fields[0] in "ZX" else fields
 
 
 def _started_at_by_ps(pid: int) -> str | None:
@@ -164,6 +172,9 @@ def _is_same(entry: Entry) -> bool:
 
 
 def _group_exists(group: int) -> bool:
+    """Whether anything in it still runs. Zombies do not: who waits for them may be slow, or nobody."""
+    if Path("/proc/self/stat").exists():
+        return any(_stat(folder)[2:3] == [str(group)] for folder in Path("/proc").glob("[0-9]*"))
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
