@@ -27,11 +27,13 @@ _PROTOCOL_ERRORS = "mcp_runtime.protocol.errors"
 
 def install(pinned: Collection[str] = ()) -> None:
     """Resolve the names from now on, except those of the distributions in `pinned`. Again changes the choice."""
-    uninstall()
     left = {name.lower().replace("_", "-") for name in pinned}
     if "fastmcp" in left:
         left.add("mcp")  # the real one stands on it
     tops = {"fastmcp", "mcp"} - left
+    if any(isinstance(finder, _Finder) and finder.tops == tops for finder in sys.meta_path):
+        return
+    uninstall()
     if tops:
         sys.meta_path.insert(0, _Finder(tops))
 
@@ -76,12 +78,12 @@ class _Loader(Loader):
 
 class _Finder(MetaPathFinder):
     def __init__(self, tops: set[str]) -> None:
-        self._tops = tops
+        self.tops = tops
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] not in self._tops:
+        if fullname.partition(".")[0] not in self.tops:
             return None
         if fullname in _MODULES:
             return ModuleSpec(fullname, _Loader(), is_package=True)
