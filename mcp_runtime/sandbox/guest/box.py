@@ -76,10 +76,12 @@ class Inside(msgspec.Struct, frozen=True, kw_only=True):
 class Namespaces(msgspec.Struct, frozen=True, kw_only=True):
     """How to make a box of namespaces around the process."""
 
-    binds: tuple[Bind, ...]
+    shared: tuple[Bind, ...]
+    """What all boxes of the zygote have: it is put together once."""
+    own: tuple[Bind, ...]
     links: tuple[Link, ...]
     hidden: tuple[str, ...]
-    """Folders inside bound ones that must look empty."""
+    """Folders inside the shared ones that must look empty."""
     network: bool
     """Bring the loopback interface up, for the egress forwarder."""
     privileged: bool

@@ -63,15 +63,17 @@ class Steps(contextlib.AbstractContextManager["Steps"]):
             raise StepError(self._doing, error) from error
 
 
-def make_namespaces(order: Order, box: Namespaces, fds: Descriptors) -> None:
+def make_namespaces(order: Order, box: Namespaces, template: str, fds: Descriptors) -> None:
     """Everything from the fork to a closed root without capabilities. Raises StepError."""
     with Steps() as steps:
         steps.at("join the cgroup")
         _join(fds)
+        copy: str | int = template
         sources: mounts.Sources = []
         if box.privileged:
             steps.at("copy the mounts of the box's files")
-            sources = mounts.copy_sources(box.binds)
+            copy = kernel.open_tree(template)
+            sources = mounts.copy_sources(box.own)
         steps.at("give up the host's uid")
         _become(order.uid)
         steps.at("make user, mount, network, IPC, UTS and cgroup namespaces")
@@ -80,9 +82,9 @@ def make_namespaces(order: Order, box: Namespaces, fds: Descriptors) -> None:
         map_ids(uid, gid, INNER_ID)
         if not box.privileged:
             steps.at("open the box's files")
-            sources = mounts.open_sources(box.binds)
+            sources = mounts.open_sources(box.own)
         steps.at("build the box's root")
-        mounts.build(box, order.inside.limits, sources)
+        mounts.build(order.inside.limits, copy, sources)
         socket.sethostname(HOSTNAME)
         if box.network:
             steps.at("bring the loopback interface up")

@@ -31,7 +31,9 @@ class Server:
         import msgspec
 
         from mcp_runtime.sandbox.guest.box import Order
+        from mcp_runtime.sandbox.guest.mounts import Templates
 
+        self._templates = Templates()
         self._control = control
         self._decoder = msgspec.json.Decoder(Order)
         self._encoder = msgspec.json.Encoder()
@@ -71,7 +73,7 @@ class Server:
         try:
             self._fork(order, descriptors)
         except OSError as error:
-            self._report(Report(id=order.id, error=f"fork: {error}"))
+            self._report(Report(id=order.id, error=f"{error.filename or 'fork'}: {error}"))
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -83,6 +85,7 @@ class Server:
         # The next child is to be the first process of a new pid namespace. Made here, it takes one fork; made in the
         # child it would take two.
         separate = order.namespaces is not None
+        template = self._templates.path(order.namespaces) if order.namespaces is not None else ""
         if separate:
             kernel.unshare(kernel.CLONE_NEWPID)
         pid = -1
@@ -92,7 +95,7 @@ class Server:
             if separate and pid != 0:
                 kernel.setns(self._own_pids, kernel.CLONE_NEWPID)
         if pid == 0:
-            self._become(order, descriptors)
+            self._become(order, template, descriptors)
         self._children[pid] = order.id
         pidfd = os.pidfd_open(pid)
         try:
@@ -100,12 +103,12 @@ class Server:
         finally:
             os.close(pidfd)
 
-    def _become(self, order: Order, descriptors: list[int]) -> NoReturn:
+    def _become(self, order: Order, template: str, descriptors: list[int]) -> NoReturn:
         """In the child: make the box, close it, serve. Nothing may return into the zygote's loop."""
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            make_box(order, descriptors)
+            make_box(order, template, descriptors)
         except BaseException:  # noqa: BLE001  # whatever it was, it must not return into the zygote
             sys.excepthook(*sys.exc_info())
         finally:
@@ -141,7 +144,7 @@ class Server:
             os._exit(0)  # The host has gone.
 
 
-def make_box(order: Order, descriptors: list[int]) -> NoReturn:
+def make_box(order: Order, template: str, descriptors: list[int]) -> NoReturn:
     """Become the box that `order` describes. Failures go to the host over the box's own socket."""
     from mcp_runtime.sandbox.guest import boot, lockdown
 
@@ -153,7 +156,7 @@ def make_box(order: Order, descriptors: list[int]) -> NoReturn:
         if order.wrapper is not None:
             lockdown.run_wrapper(order, order.wrapper, fds)
         elif order.namespaces is not None:
-            lockdown.make_namespaces(order, order.namespaces, fds)
+            lockdown.make_namespaces(order, order.namespaces, template, fds)
         else:
             lockdown.make_plain(order, fds)
     except lockdown.StepError as error:

@@ -28,17 +28,26 @@ _FOREIGN_PACKAGES = ("site-packages", "dist-packages")
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    binds: tuple[Bind, ...]
+    shared: tuple[Bind, ...]
+    """The interpreter's and the runtime's part."""
+    own: tuple[Bind, ...]
+    """What one box has and another has not."""
     links: tuple[Link, ...]
     hidden: tuple[str, ...]
-    """Folders inside the binds that must look empty: packages that are installed for the host."""
+    """Folders inside the shared binds that must look empty: packages that are installed for the host."""
+
+    @property
+    def binds(self) -> tuple[Bind, ...]:
+        return (*self.shared, *self.own)
 
 
 def tree(spec: SandboxSpec, interpreter: Interpreter, *, program: bool) -> Tree:
     """The whole tree of one box. `program` adds the interpreter's own file: only for what is executed inside."""
     host = _host_tree(interpreter, program)
-    runtime = str(spec.runtime_dir)
-    binds = [*host.binds, Bind(runtime, runtime)]
+    runtime = Bind(str(spec.runtime_dir), str(spec.runtime_dir))
+    # A runtime below /tmp (a test's) lies in the box's own /tmp.
+    in_tmp = runtime.target.startswith("/tmp/")
+    binds = [runtime] if in_tmp else []
     if spec.code_dir is not None:
         binds.append(Bind(str(spec.code_dir), APP))
     if spec.dependencies_dir is not None:
@@ -46,7 +55,8 @@ def tree(spec: SandboxSpec, interpreter: Interpreter, *, program: bool) -> Tree:
     binds += [Bind(str(source), target) for source, target in spec.read_only]
     if spec.egress_socket is not None:
         binds.append(Bind(str(spec.egress_socket), EGRESS_SOCKET, program=False))
-    return Tree(tuple(binds), host.links, host.hidden)
+    shared = host.shared if in_tmp else (*host.shared, runtime)
+    return Tree(shared, tuple(binds), host.links, host.hidden)
 
 
 def folders(binds: Iterable[Bind], *, program: bool, device: bool = False) -> tuple[str, ...]:
@@ -77,7 +87,7 @@ def _host_tree(interpreter: Interpreter, program: bool) -> Tree:
             binds.append(Bind(os.path.realpath(path), path, program=False))
     binds += [Bind(device, device, device=True) for device in DEVICES]
     hidden = [found for bind in binds for name in _FOREIGN_PACKAGES for found in _packages(bind.target, name)]
-    return Tree(tuple(binds), tuple(links), tuple(hidden))
+    return Tree(tuple(binds), (), tuple(links), tuple(hidden))
 
 
 def _library_folders(interpreter: Interpreter) -> list[str]:

@@ -30,7 +30,8 @@ class ZygoteLauncher(ForkingLauncher):
         return Making(
             walls=namespace_walls(spec, tree.binds, self._landlock),
             namespaces=Namespaces(
-                binds=tree.binds,
+                shared=tree.shared,
+                own=tree.own,
                 links=tree.links,
                 hidden=tree.hidden,
                 network=spec.egress_socket is not None,

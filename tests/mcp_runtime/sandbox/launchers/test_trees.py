@@ -195,3 +195,37 @@ def collect(descriptor: int, into: bytearray) -> bytearray:
     with contextlib.suppress(BlockingIOError):
         into += os.read(descriptor, 100)
     return into
+
+
+async def test_boxes_of_many_shapes_come_from_one_launcher(tree_boxes: Boxes) -> None:
+    source = tree_boxes.code("data", "of the host")
+
+    for number in range(20):
+        guest = await tree_boxes.guest(read_only=((source, f"/opt/{number}"),))
+        listed = await guest.run(f"import os; answer = os.listdir('/opt/{number}')")
+        await guest.handle.kill()
+
+        assert listed == ["data"]
+
+
+async def test_one_boxs_mounts_are_not_in_another(tree_boxes: Boxes) -> None:
+    source = tree_boxes.code("data", "of the first")
+    first = await tree_boxes.guest(read_only=((source, "/opt/data"),))
+
+    second = await tree_boxes.guest()
+
+    assert await first.run("import os; answer = os.path.exists('/opt/data/data')")
+    assert not await second.run("import os; answer = os.path.exists('/opt')")
+
+
+async def test_a_host_with_a_tight_umask_makes_the_same_boxes(tree_boxes: Boxes) -> None:
+    launcher = type(tree_boxes.launcher)()
+    boxes = Boxes(launcher, tree_boxes.spec.runtime_dir, tree_boxes.folder)
+    before = os.umask(0o077)
+    try:
+        await launcher.start()
+        guest = await boxes.guest(code_dir=tree_boxes.spec.code_dir)
+        assert await guest.run("import os; answer = os.listdir('/app')") == ["server.py"]
+    finally:
+        os.umask(before)
+        await boxes.aclose()
