@@ -58,8 +58,9 @@ async def _reached(settings: Settings, server: str, use: Any) -> Any:
         data = error.data if isinstance(error.data, dict) else {}
         raise CliError(printable(error.message), hint=str(data.get("hint") or "")) from error
     except (httpx2.HTTPError, ClientError, OSError, RuntimeError) as error:
+        reason = str(error) or type(error).__name__
         raise CliError(
-            f"{url} cannot be reached: {str(error) or type(error).__name__}",
+            reason if reason.startswith(url) else f"{url} cannot be reached: {reason}",
             hint="Does `stoa servers` list it as active, and is the key good for calls?",
         ) from error
 

@@ -212,6 +212,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.exit(_up(arguments[1:]))
         if arguments[:1] == ["runner"]:
             sys.exit(_runner(arguments[1:]))
+        if arguments[:1] == ["manage"]:
+            sys.exit(_manage(arguments[1:]))
         app(arguments, exit_on_error=False)
     except CycloptsError:
         sys.exit(2)
@@ -233,6 +235,17 @@ def _up_help() -> None:
 @app.command(name="runner")
 def _runner_help() -> None:
     """Run the sandbox runner of this host alone."""
+
+
+@app.command(name="manage")
+def _manage_help() -> None:
+    """Run a Django command in the installation that `stoa up` runs here, such as `password_link`."""
+
+
+def _manage(arguments: list[str]) -> int:
+    from controlplane.cli.managing import manage
+
+    return manage(arguments)
 
 
 def _up(arguments: list[str]) -> int:

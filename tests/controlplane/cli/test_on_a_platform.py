@@ -191,6 +191,15 @@ def test_misuse_ends_with_status_2(stoa: Run) -> None:
     stoa("call", status=2)
 
 
+def test_the_owner_gets_a_link_to_set_a_password(stoa: Run, running_platform: RunningPlatform) -> None:
+    link = stoa("manage", "password_link", "owner@demo.localhost").stdout.strip()
+
+    page = httpx2.get(link, follow_redirects=True)
+
+    assert link.startswith(running_platform.dashboard_url)
+    assert "Set your password" in page.text
+
+
 def test_a_log_continues_behind_the_last_line(stoa: Run, folder: Path, running_platform: RunningPlatform) -> None:
     stoa("deploy", str(folder))
     base = f"{running_platform.dashboard_url}/api/v1/tenants/demo"

@@ -41,12 +41,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, renew_key: bool = False, **options: Any) -> None:
         tenant_id = _tenant()
         self._deploy(tenant_id)
+        self._tell_owner()
         answer = {
             "api_key": _key(tenant_id, renew=renew_key),
             "endpoint": f"/t/{TENANT}/{SERVER}/mcp",
             "endpoint_url": endpoint_url(TENANT, SERVER),
         }
         self.stdout.write(json.dumps(answer))
+
+    def _tell_owner(self) -> None:
+        """How to get into the dashboard, as long as nobody can."""
+        owner = User.objects.filter(email=OWNER).first()
+        if owner is not None and not owner.has_usable_password():
+            self.stderr.write(
+                f"To sign in as {OWNER}, get a link to set the password: stoa manage password_link {OWNER}"
+            )
 
     def _deploy(self, tenant_id: str) -> None:
         """Deploy the demo server unless this very source is active, and wait for it."""
@@ -72,7 +81,7 @@ def _tenant() -> str:
     found = lookups.tenant_by_slug(TENANT)
     if found is not None:
         return found.id
-    # No default password: the owner has none until one is set with `manage.py changepassword`.
+    # No default password: the owner has none until one is set by way of `password_link`.
     owner = User.objects.filter(email=OWNER).first() or create_user(OWNER, name="Demo owner")
     return open_tenant(TENANT, name="Demo", owner=owner).id
 
