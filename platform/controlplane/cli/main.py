@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from controlplane.cli.errors import CliError
 app = App(
     name="stoa",
     help="Deploy MCP servers written in Python, and call them.",
+    version=lambda: version("stoa"),
     version_flags=["--version"],
     result_action="return_value",
 )

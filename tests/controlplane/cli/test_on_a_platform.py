@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from tests.support import RunningPlatform, wait_until
+from tests.support.platform import clean_environment
 
 ROOT = Path(__file__).parents[3]
 STOA = str(Path(sys.executable).parent / "stoa")
@@ -35,10 +36,9 @@ def stoa(running_platform: RunningPlatform, tmp_path: Path) -> Run:
     """`stoa("deploy", path)`, as from a terminal in an empty folder."""
 
     def run(*arguments: str, given: str = "", status: int = 0) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("STOA_")}
         done = subprocess.run(
             [STOA, *arguments],
-            env={**kept, "STOA_HOME": str(running_platform.home)},
+            env={**clean_environment(), "STOA_HOME": str(running_platform.home)},
             cwd=tmp_path, input=given, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == status, f"{arguments}\n{done.stdout}\n{done.stderr}"
