@@ -45,7 +45,8 @@ class Walls(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[int, ...] = ()
     landlock: int = 0
     """The newest ABI to hold to, when the kernel of the box has it; 0 for none."""
-    sockets: Literal["local", "none"] = "local"
+    namespaces: bool = True
+    """Whether the box has a tree, a network and processes of its own; else seccomp refuses what touches the host's."""
     subprocess: bool = False
     none: bool = False
     """No walls at all: plain processes in development."""

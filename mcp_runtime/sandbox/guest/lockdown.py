@@ -156,7 +156,7 @@ def close(inside: Inside) -> None:
             rules = landlock.Rules(walls.read, walls.execute, walls.write, walls.list_only, walls.ports)
             landlock.restrict(rules, version)
         steps.at("install the seccomp filter")
-        policy = seccomp.Policy(subprocess=walls.subprocess, sockets=walls.sockets)
+        policy = seccomp.Policy(subprocess=walls.subprocess, namespaces=walls.namespaces)
         seccomp.install(seccomp.program(policy, syscalls.machine()))
 
 
@@ -167,11 +167,7 @@ def map_ids(uid: int, gid: int, inner: int | None = None) -> None:
         ("uid_map", f"{uid if inner is None else inner} {uid} 1"),
         ("gid_map", f"{gid if inner is None else inner} {gid} 1"),
     ):
-        fd = os.open(f"/proc/self/{name}", os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, text.encode())
-        finally:
-            os.close(fd)
+        _write(f"/proc/self/{name}", text.encode())
 
 
 def die_with(parent: int) -> None:
@@ -179,6 +175,14 @@ def die_with(parent: int) -> None:
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)  # The parent went before the kernel was told.
+
+
+def _write(path: str, content: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, content)
+    finally:
+        os.close(fd)
 
 
 def _join(fds: Descriptors) -> None:
@@ -191,6 +195,9 @@ def _become(uid: int | None) -> None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
+    with contextlib.suppress(OSError):
+        # When the host itself runs out of memory, boxes go before the platform.
+        _write("/proc/self/oom_score_adj", b"1000")
     # Without this /proc/self/uid_map would be root's after the change of uid.
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
 

@@ -15,7 +15,6 @@ from typing import Final, Literal
 from mcp_runtime.sandbox.guest import bpf, kernel, syscalls
 
 Stage = Literal["launch", "tenant"]
-Sockets = Literal["local", "none"]
 
 
 def _names(text: str) -> frozenset[str]:
@@ -81,6 +80,9 @@ _CLONE_THREAD: Final = 0x00010000
 _TERMINAL_INPUT: Final = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: type into somebody's terminal
 _SOCKET_FAMILIES: Final = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6: above all not AF_VSOCK, which no namespace holds
 _SOCKET_KINDS: Final = (1, 2, 5)  # SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET
+_UNSEEN_BY_LANDLOCK: Final = (
+    "chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "utimensat", "futimesat", "inotify_add_watch",
+)  # fmt: skip
 _PRCTL_PDEATHSIG: Final = 1
 _PRCTL_DUMPABLE: Final = 4
 _PRCTL_SECUREBITS: Final = 28
@@ -99,8 +101,9 @@ class Policy:
     stage: Stage = "tenant"
     subprocess: bool = False
     """Allow fork and exec: for builds and foreign commands."""
-    sockets: Sockets = "local"
-    """`none` refuses socket() altogether: for boxes without a network namespace."""
+    namespaces: bool = True
+    """False for boxes without namespaces: no socket() at all, and none of the calls that reach files and processes of
+    the same uid on the host without Landlock seeing it."""
 
 
 def verdicts(policy: Policy, machine: str) -> dict[int, bpf.Verdict]:
@@ -140,9 +143,15 @@ def _by_argument(policy: Policy) -> dict[str, bpf.Verdict]:
     if policy.stage == "tenant":
         prctl = (*prctl, _PRCTL_DUMPABLE)
     socket: bpf.Verdict = refuse
-    if policy.sockets == "local":
+    others: dict[str, bpf.Verdict] = {}
+    if policy.namespaces:
         kinds = bpf.Check(1, _SOCKET_KINDS, allow, refuse, mask=0xF)
         socket = bpf.Check(0, _SOCKET_FAMILIES, kinds, refuse)
+    else:
+        myself = bpf.Check(0, (0,), allow, refuse)
+        others = dict.fromkeys(_UNSEEN_BY_LANDLOCK, refuse)
+        others |= {"prlimit64": myself, "sched_setaffinity": myself}
+        others |= {"setpriority": bpf.Check(0, (0,), bpf.Check(1, (0,), allow, refuse), refuse)}
     return {
         "clone": bpf.Check(0, (_CLONE_NAMESPACES,), refuse, thread_only, any_bit=True),
         "fork": processes,
@@ -153,4 +162,5 @@ def _by_argument(policy: Policy) -> dict[str, bpf.Verdict]:
         "socketpair": bpf.Check(0, (1,), allow, refuse),
         "ioctl": bpf.Check(1, _TERMINAL_INPUT, refuse, allow),
         "prctl": bpf.Check(0, prctl, refuse, allow),
+        **others,
     }

@@ -104,7 +104,7 @@ class LandlockLauncher(ForkingLauncher):
                 write=("/dev/null",),
                 list_only=tuple(listed),
                 landlock=self._landlock,
-                sockets="none",
+                namespaces=False,
             ),
             app=str(spec.code_dir) if spec.code_dir is not None else None,
             dependencies=str(spec.dependencies_dir) if spec.dependencies_dir is not None else None,

@@ -88,6 +88,31 @@ async def test_no_package_that_is_installed_on_the_host_can_be_read(boxes: Boxes
             await guest.run(f"open({path!r})")
 
 
+async def test_a_file_of_the_host_keeps_its_mode_and_its_times(boxes: Boxes) -> None:
+    canary = boxes.folder / "kept"
+    canary.write_text("a file that the box's uid may even own")
+    before = canary.stat()
+    guest = await boxes.guest()
+
+    for change in ("os.chmod(path, 0o777)", "os.utime(path, (1, 1))", "os.truncate(path, 0)", "os.unlink(path)"):
+        with pytest.raises(GuestError, match=REFUSED):
+            await guest.run(f"import os; path = {str(canary)!r}; {change}")
+
+    assert canary.stat() == before
+
+
+async def test_limits_of_the_hosts_processes_are_out_of_reach(boxes: Boxes) -> None:
+    guest = await boxes.guest()
+
+    for change in (
+        f"resource.prlimit({os.getpid()}, resource.RLIMIT_NOFILE, (8, 8))",
+        f"os.sched_setaffinity({os.getpid()}, {{0}})",
+        f"os.setpriority(os.PRIO_PROCESS, {os.getpid()}, 19)",
+    ):
+        with pytest.raises(GuestError, match=r"PermissionError|ProcessLookupError"):
+            await guest.run(f"import os, resource; {change}")
+
+
 async def test_there_is_no_way_to_the_network(boxes: Boxes) -> None:
     guest = await boxes.guest()
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -133,10 +133,28 @@ def test_high_bits_of_an_argument_do_not_deceive(machine: str, tenant: bytes) ->
 
 
 def test_without_namespaces_there_is_no_socket_but_a_pair(machine: str) -> None:
-    closed = seccomp.program(Policy(sockets="none"), machine)
+    closed = seccomp.program(Policy(namespaces=False), machine)
 
     assert decide(closed, machine, "socket", 1, 1) == EPERM
     assert decide(closed, machine, "socketpair", 1, 1) == bpf.ALLOW
+
+
+@pytest.mark.parametrize("name", ["prlimit64", "sched_setaffinity", "setpriority"])
+def test_without_namespaces_only_ones_own_limits_can_be_changed(machine: str, tenant: bytes, name: str) -> None:
+    closed = seccomp.program(Policy(namespaces=False), machine)
+    neighbour = 4_321
+
+    assert decide(closed, machine, name, 0, 0) == bpf.ALLOW
+    assert decide(closed, machine, name, neighbour, neighbour) == EPERM
+    assert decide(tenant, machine, name, neighbour, neighbour) == bpf.ALLOW
+
+
+@pytest.mark.parametrize("name", ["fchmod", "fchmodat", "utimensat", "inotify_add_watch"])
+def test_without_namespaces_metadata_of_files_cannot_be_changed(machine: str, tenant: bytes, name: str) -> None:
+    closed = seccomp.program(Policy(namespaces=False), machine)
+
+    assert decide(closed, machine, name) == EPERM
+    assert decide(tenant, machine, name) == bpf.ALLOW
 
 
 @pytest.mark.parametrize("option", [1, 28, 35, 0x59616D61])
