@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 
@@ -57,7 +56,7 @@ def listener_port(escapes: object) -> str:
 async def test_the_detectors_see_processes(
     open_lab: Laboratory, open_client: RunnerClient, bystander: subprocess.Popen[bytes]
 ) -> None:
-    worker = open_lab.server("processes")
+    worker = open_lab.server("processes", limits=WorkerLimits(memory_mb=4096), instance="forks")
 
     touched = await call(open_client, worker, "touch", pid=bystander.pid)
     forked = await call(open_client, worker, "fork", count=20)
@@ -83,4 +82,4 @@ async def test_the_detectors_see_system_calls(open_lab: Laboratory, open_client:
     reached = await call(open_client, open_lab.server("syscalls"), "call_all")
 
     names = {entry.partition(":")[0] for entry in reached}  # type: ignore[attr-defined]
-    assert {"memfd_create", "mount", "io_uring_setup"} - names == ({"mount"} if os.getuid() else set())
+    assert {"memfd_create", "mount", "io_uring_setup"} <= names

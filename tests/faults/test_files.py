@@ -107,6 +107,18 @@ async def test_a_file_is_bounded(lab: Laboratory, client: RunnerClient) -> None:
     assert int(str(written)) <= worker.limits.file_mb
 
 
+async def test_the_number_of_files_is_bounded(lab: Laboratory, client: RunnerClient) -> None:
+    worker = lab.server("files", instance="inodes")
+    status = await client.status()
+    if "inodes" not in status["guarantees"]:
+        assert "inodes" in status["missing"], "a missing bound is reported, not hidden"
+        return
+
+    made = await call(client, worker, "many_files", count=20_000)
+
+    assert int(str(made)) <= worker.limits.tmp_inodes
+
+
 async def test_what_one_worker_wrote_another_does_not_see(lab: Laboratory, client: RunnerClient) -> None:
     await call(client, lab.server("files", instance="writer"), "write", folders=["/tmp"])
 
