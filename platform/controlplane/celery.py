@@ -17,7 +17,7 @@ app = Celery("stoa")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
-    "resume-builds": {"task": "registry.resume_builds", "schedule": 60.0, "options": {"expires": 50.0}},
+    "resume-builds": {"task": "registry.resume_builds", "schedule": 30.0, "options": {"expires": 25.0}},
 }
 
 

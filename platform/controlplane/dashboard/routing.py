@@ -8,6 +8,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import path, re_path
 
 from controlplane.dashboard.consumers import NOT_FOUND, BuildLogConsumer
+from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 
 class Nowhere(AsyncWebsocketConsumer):
@@ -23,6 +24,6 @@ build_log: Any = BuildLogConsumer.as_asgi()
 nowhere: Any = Nowhere.as_asgi()
 
 websocket_urlpatterns = [
-    path("live/<str:tenant>/revisions/<str:revision>/log", build_log),
+    path("live/<name:tenant>/revisions/<name:revision>/log", build_log),
     re_path(r"", nowhere),
 ]

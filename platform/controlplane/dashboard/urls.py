@@ -6,6 +6,7 @@ from django.contrib.auth import views as accounts
 from django.urls import path, reverse_lazy
 
 from controlplane.dashboard import assets, views
+from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -18,8 +19,8 @@ urlpatterns = [
         ),
         name="set_password",
     ),
-    path("tenants/<str:tenant>/", views.servers, name="servers"),
-    path("tenants/<str:tenant>/servers/<str:name>/", views.server, name="server"),
-    path("tenants/<str:tenant>/revisions/<str:revision>/", views.revision, name="revision"),
+    path("tenants/<name:tenant>/", views.servers, name="servers"),
+    path("tenants/<name:tenant>/servers/<name:name>/", views.server, name="server"),
+    path("tenants/<name:tenant>/revisions/<name:revision>/", views.revision, name="revision"),
     path("assets/<str:digest>/<str:name>", assets.asset, name="asset"),
 ]

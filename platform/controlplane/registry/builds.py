@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from django.db import transaction
@@ -32,9 +33,13 @@ from tenants.context import run_acting_for
 
 BUILD_SECONDS = 600.0
 """All steps together. Below Celery's soft limit, so that a slow build fails with its own words."""
+LEASE_SECONDS = 30.0
+"""A builder that says nothing for so long is dead, and its revision may be taken over."""
+RENEW_SECONDS = 8.0
 MAX_ATTEMPTS = 3
 """After so many workers died over one revision, it is the revision."""
 MAX_DETAIL = 8 * 1024
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 _OUR_FAULT = BuildFailure(
     "The platform failed while it built the revision.",
@@ -65,15 +70,22 @@ class Built:
 async def build(
     revision_id: str, tenant_id: str, *, store: Store, connect: Callable[[], AbstractAsyncContextManager[Runner]]
 ) -> None:
-    """Build and activate. Does nothing when the revision is finished or gone. `connect` opens the way to a runner."""
+    """Build and activate. Does nothing when the revision is finished, gone, or being built by another worker.
+
+    `connect` opens the way to a runner.
+    """
     revision = await run_acting_for(tenant_id, _claim, revision_id)
     if revision is not None:
+        renewing = asyncio.create_task(_renew_lease(revision))
         try:
             await _attempt(revision, store=store, connect=connect)
         except Exception:
             # A fault of ours. Whoever deployed must not wait for ever; the worker's log has the traceback.
             await run_acting_for(tenant_id, _fail, revision, _OUR_FAULT)
             raise
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
     await wake(revision_id)
 
 
@@ -149,6 +161,8 @@ def _claim(revision_id: str) -> Revision | None:
     revision = Revision.objects.select_for_update(of=("self",)).filter(pk=revision_id).first()
     if revision is None or revision.finished:
         return None
+    if revision.status == Revision.Status.BUILDING and (revision.leased_until or _NEVER) > timezone.now():
+        return None  # its builder lives; should it die, `resume_builds` asks again
     if revision.attempt >= MAX_ATTEMPTS:
         _store_failure(
             revision,
@@ -160,9 +174,25 @@ def _claim(revision_id: str) -> Revision | None:
         )
         return None
     Revision.objects.filter(pk=revision.pk).update(
-        status=Revision.Status.BUILDING, attempt=F("attempt") + 1, started_at=timezone.now()
+        status=Revision.Status.BUILDING, attempt=F("attempt") + 1, leased_until=_lease()
     )
     return Revision.objects.select_related("server").get(pk=revision.pk)
+
+
+async def _renew_lease(revision: Revision) -> None:
+    """Say that we live, for as long as nobody else has taken the revision over."""
+
+    def renew() -> int:
+        return _of_this_attempt(revision).update(leased_until=_lease())
+
+    ours = True
+    while ours:
+        await asyncio.sleep(RENEW_SECONDS)
+        ours = bool(await run_acting_for(revision.tenant_id, renew))
+
+
+def _lease() -> datetime:
+    return timezone.now() + timedelta(seconds=LEASE_SECONDS)
 
 
 def _finish(revision: Revision, built: Built) -> None:

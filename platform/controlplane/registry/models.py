@@ -88,8 +88,10 @@ class Revision(TenantModel):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.CharField(max_length=255, blank=True)
     """`Principal.subject` of whoever deployed; empty for the platform."""
-    started_at = models.DateTimeField(null=True, blank=True)
-    """When the latest attempt began."""
+    queued_at = models.DateTimeField(default=timezone.now)
+    """When a worker was last asked to build it."""
+    leased_until = models.DateTimeField(null=True, blank=True)
+    """While its builder lives, this stays ahead of the clock; another may take over once it has passed."""
     activated_at = models.DateTimeField(null=True, blank=True)
     """When it first became the one that serves."""
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -97,6 +99,13 @@ class Revision(TenantModel):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["server", "number"], name="registry_revision_number_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["status"],
+                condition=models.Q(status__in=["queued", "building"]),
+                name="registry_revision_unbuilt",
+            ),
         ]
         ordering: ClassVar = ["-number"]
 

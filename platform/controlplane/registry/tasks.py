@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
 from functools import partial
 
 from celery import shared_task
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -18,13 +17,7 @@ from controlplane.registry.models import Revision, Server
 from controlplane.registry.signals import revision_activated
 from mcp_runtime.ports.sandboxes import SandboxError
 from mcp_runtime.sandbox.store import Store
-from tenants import lookups
 from tenants.context import acting_for
-
-QUEUED_TOO_LONG = timedelta(minutes=1)
-"""A revision that has waited this long for a worker is queued again: its message may never have been sent."""
-BUILDING_TOO_LONG = timedelta(minutes=20)
-"""Longer than a build can take (`CELERY_TASK_TIME_LIMIT`): its worker is gone."""
 
 log = logging.getLogger(__name__)
 
@@ -57,16 +50,18 @@ def retire_on_commit(server: Server, *, keep: str | None = None) -> None:
 @shared_task(name="registry.resume_builds")
 def resume_builds() -> None:
     """Queue what is waiting although nobody works on it: the broker was away, or a worker died with it."""
-    now = timezone.now()
-    for tenant_id in lookups.all_tenant_ids():
+    for tenant_id, revision_id in _stuck():
         with acting_for(tenant_id):
-            stuck = Revision.objects.filter(
-                status=Revision.Status.QUEUED, created_at__lt=now - QUEUED_TOO_LONG
-            ) | Revision.objects.filter(status=Revision.Status.BUILDING, started_at__lt=now - BUILDING_TOO_LONG)
-            waiting = list(stuck.values_list("id", flat=True))
-        for revision_id in waiting:
-            log.warning("Queueing the build of %s again: nothing has worked on it.", revision_id)
-            build_revision.delay(revision_id=revision_id, tenant_id=tenant_id)
+            Revision.objects.filter(pk=revision_id).update(queued_at=timezone.now())
+        log.warning("Queueing the build of %s again: nobody works on it.", revision_id)
+        build_revision.delay(revision_id=revision_id, tenant_id=tenant_id)
+
+
+def _stuck() -> list[tuple[str, str]]:
+    """Tenant and revision; a function of the schema's owner looks across tenants."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id, revision_id FROM public.registry_stuck_builds()")
+        return cursor.fetchall()
 
 
 async def _retire(server_id: str, keep: str | None) -> None:

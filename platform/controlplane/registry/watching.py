@@ -19,7 +19,9 @@ from controlplane.registry.models import BuildLogLine, Revision
 from tenants.context import run_acting_for
 
 POLL_SECONDS = 1.0
-"""How late a watcher is at most when no wake-up arrives."""
+"""How late a watcher is at most while Redis is away."""
+SAFETY_SECONDS = 5.0
+"""How late at most when a single wake-up is lost."""
 HEARTBEAT_SECONDS = 15.0
 LONGEST_WATCH = 30 * 60.0
 """A watch ends then; a client that still cares continues behind the last line it has."""
@@ -70,29 +72,30 @@ def _look(revision_id: str, after: int) -> tuple[Revision, list[BuildLogLine]]:
 
 @asynccontextmanager
 async def _wake_ups(revision_id: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Gives a function that returns when the revision changed, or after a second: Redis may be away."""
-    changed = asyncio.Event()
+    """Gives a function that returns when the revision changed, or after a while: a wake-up can be lost."""
+    changed, subscribed = asyncio.Event(), asyncio.Event()
 
     async def wait() -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(POLL_SECONDS):
+            async with asyncio.timeout(SAFETY_SECONDS if subscribed.is_set() else POLL_SECONDS):
                 await changed.wait()
         changed.clear()
 
     # A task of its own receives for as long as the watch lasts: a receive that is cancelled gives up its channel.
-    listening = asyncio.create_task(_listen(revision_id, changed))
+    listening = asyncio.create_task(_listen(revision_id, changed, subscribed))
     try:
         yield wait
     finally:
         await end(listening)
 
 
-async def _listen(revision_id: str, changed: asyncio.Event) -> None:
+async def _listen(revision_id: str, changed: asyncio.Event, subscribed: asyncio.Event) -> None:
     layer, group = get_channel_layer(), group_of(revision_id)
     assert layer is not None  # settings name one in every environment
     try:
         channel = await layer.new_channel()
         await layer.group_add(group, channel)
+        subscribed.set()
         changed.set()  # what happened before the subscription was not heard
         try:
             while True:
@@ -102,4 +105,5 @@ async def _listen(revision_id: str, changed: asyncio.Event) -> None:
             with suppress(RedisError, OSError):
                 await layer.group_discard(group, channel)
     except (RedisError, OSError) as error:
+        subscribed.clear()
         log.warning("Watching %s by polling only: %s", revision_id, error)

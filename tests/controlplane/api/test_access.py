@@ -49,7 +49,7 @@ ROUTES = [
 
 def fill(path: str, tenant: str, revision: str) -> str:
     names = {"tenant": tenant, "server": "weather", "revision": revision, "name": "TOKEN", "key": "key_1"}
-    return "/api/v1/" + re.sub(r"<str:(\w+)>", lambda match: names[match[1]], path)
+    return "/api/v1/" + re.sub(r"<name:(\w+)>", lambda match: names[match[1]], path)
 
 
 def send(client: Client, method: str, url: str) -> Any:
@@ -170,3 +170,12 @@ def test_a_method_that_a_route_does_not_have_answers_405(ben: Client) -> None:
 
     assert answer.status_code == 405
     assert answer.json()["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "%0a", "x" * 300, "%ff", "..%2f..", "%F0%9F%98%80"])
+@pytest.mark.parametrize("path", ["tenants/{}/servers", "tenants/acme/servers/{}", "tenants/acme/revisions/{}"])
+def test_a_name_that_can_be_nobody_s_is_not_found(ben: Client, path: str, name: str) -> None:
+    answer = ben.get("/api/v1/" + path.format(name))
+
+    assert answer.status_code == 404
+    assert answer.json()["party"] == "you"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -28,7 +28,7 @@ class StubRunner:
     result: BuildResult = field(default_factory=BuildResult)
     build_error: Exception | None = None
     describe_error: Exception | None = None
-    on_describe: Callable[[Worker], None] | None = None
+    on_describe: Callable[[Worker], Awaitable[None]] | None = None
     requests: list[BuildRequest] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
 
@@ -42,7 +42,7 @@ class StubRunner:
     async def describe(self, worker: Worker) -> Manifest:
         self.workers.append(worker)
         if self.on_describe:
-            self.on_describe(worker)
+            await self.on_describe(worker)
         if self.describe_error:
             raise self.describe_error
         return self.manifest

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from controlplane.audit.models import Entry
 from controlplane.composition.models import Endpoint
@@ -11,7 +14,7 @@ from controlplane.registry import builds, services
 from controlplane.registry.models import BuildLogLine, Revision
 from mcp_runtime.ports.builds import BuildFailed, BuildResult
 from mcp_runtime.ports.sandboxes import LoadFailed, RunnerUnavailable
-from mcp_runtime.ports.workers import Manifest
+from mcp_runtime.ports.workers import Manifest, Worker
 from mcp_runtime.sandbox.store import Store
 from tenants.context import run_acting_for
 from tenants.models import Tenant
@@ -147,18 +150,59 @@ async def test_a_redelivered_build_of_a_finished_revision_does_nothing(
     assert await run_acting_for(acme.id, Entry.objects.count) == entries
 
 
+async def expire_lease(revision: Revision) -> None:
+    """As if its builder had been dead for a while."""
+    past = timezone.now() - timedelta(seconds=1)
+    await run_acting_for(revision.tenant_id, lambda: Revision.objects.update(leased_until=past))
+
+
+async def test_a_message_that_comes_again_during_the_build_disturbs_nobody(
+    acme: Tenant, store: Store, bundle: Bundle, runner: StubRunner
+) -> None:
+    revision = await submit(acme, bundle(SERVER))
+    claimed = await run_acting_for(acme.id, builds._claim, revision.id)
+
+    again = await run_acting_for(acme.id, builds._claim, revision.id)
+
+    assert claimed is not None
+    assert again is None
+
+
 async def test_an_overtaken_attempt_cannot_write_the_outcome(
     acme: Tenant, store: Store, bundle: Bundle, runner: StubRunner
 ) -> None:
     revision = await submit(acme, bundle(SERVER))
-
     claimed = await run_acting_for(acme.id, builds._claim, revision.id)
     assert claimed is not None
-    await build(revision, store, runner)  # the message was delivered again, and the second attempt finished
+    await expire_lease(revision)
+    await build(revision, store, runner)
 
     await run_acting_for(acme.id, builds._fail, claimed, builds._OUR_FAULT)
 
-    assert (await run_acting_for(acme.id, services.find_revision, revision.id)).status == "active"
+    found = await run_acting_for(acme.id, services.find_revision, revision.id)
+    assert (found.status, found.attempt) == ("active", 2)
+
+
+async def test_a_living_builder_keeps_its_lease(
+    acme: Tenant, store: Store, bundle: Bundle, runner: StubRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builds, "RENEW_SECONDS", 0.01)
+    revision = await submit(acme, bundle(SERVER))
+    renewed: list[bool] = []
+
+    async def renewals(worker: Worker) -> None:
+        await expire_lease(revision)
+        while not renewed:
+            await asyncio.sleep(0.01)
+            found = await run_acting_for(acme.id, services.find_revision, revision.id)
+            if found.leased_until and found.leased_until > timezone.now():
+                renewed.append(True)
+
+    runner.on_describe = renewals
+    revision = await build(revision, store, runner)
+
+    assert renewed
+    assert revision.status == "active"
 
 
 async def test_a_newer_revision_that_was_built_first_stays_active(
@@ -181,6 +225,7 @@ async def test_a_revision_whose_workers_keep_dying_is_given_up(
     revision = await submit(acme, bundle(SERVER))
     for _ in range(builds.MAX_ATTEMPTS):
         await run_acting_for(acme.id, builds._claim, revision.id)
+        await expire_lease(revision)
 
     revision = await build(revision, store, runner)
 

@@ -106,13 +106,40 @@ def test_a_build_whose_message_was_lost_is_queued_again(acme: Tenant, bundle: st
     wait_until(lambda: finished(acme, revision), 30)
     with acting_for(acme.id):
         long_ago = timezone.now() - timedelta(minutes=5)
-        Revision.objects.update(status="queued", attempt=0, error=None, bundle=bundle, created_at=long_ago)
+        Revision.objects.update(status="queued", attempt=0, error=None, bundle=bundle, queued_at=long_ago)
 
     tasks.resume_builds.delay()
 
     built = wait_until(lambda: finished(acme, revision), 30)
     assert built.error is not None
     assert built.error["code"] == "syntax_error"
+
+
+def test_a_build_whose_worker_died_is_taken_over(acme: Tenant, bundle: str, worker: None) -> None:
+    revision = submit(acme, "0" * 64)
+    wait_until(lambda: finished(acme, revision), 30)
+    with acting_for(acme.id):
+        past = timezone.now() - timedelta(minutes=5)
+        Revision.objects.update(status="building", attempt=1, bundle=bundle, queued_at=past, leased_until=past)
+
+    tasks.resume_builds.delay()
+
+    built = wait_until(lambda: finished(acme, revision), 30)
+    assert built.attempt == 2
+
+
+def test_a_build_that_is_being_worked_on_is_left_alone(acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr("celery.app.task.Task.delay", lambda self, **ids: sent.append(ids))
+    submit(acme, "0" * 64)
+    sent.clear()
+    with acting_for(acme.id):
+        now, past = timezone.now(), timezone.now() - timedelta(minutes=5)
+        Revision.objects.update(status="building", queued_at=past, leased_until=now + timedelta(seconds=20))
+
+    tasks.resume_builds()
+
+    assert sent == []
 
 
 def test_messages_carry_identifiers_and_nothing_else(
