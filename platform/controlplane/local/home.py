@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from dataclasses import dataclass
@@ -73,6 +74,11 @@ class Home:
         """All that a reset deletes. Named one by one: whatever else lies in the folder is not ours."""
         kept = (self.postgres, self.redis, self.store, self.root / "runtime", self.run)
         return [*kept, self.secrets, self.demo, self.settings]
+
+    def tidy(self) -> None:
+        """After a stop: a `run` folder elsewhere is nobody's to find later. Nothing in it matters when nothing runs."""
+        if self.run.parent != self.root:
+            shutil.rmtree(self.run, ignore_errors=True)
 
     def create(self) -> None:
         """Make the folders, 0700. A `run` folder outside STOA_HOME must be ours: its parent is everyone's."""

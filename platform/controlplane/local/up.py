@@ -122,6 +122,7 @@ async def _serve(home: Home, lock: Lock, console: Console, *, port: int | None) 
             await supervisor.stop_together("redis", "postgres")
             await supervisor.stop()
             ledger.close()
+            home.tidy()
     return 0
 
 

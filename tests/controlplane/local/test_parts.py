@@ -124,7 +124,8 @@ def test_sockets_of_a_home_with_a_long_name_stand_elsewhere(tmp_path: Path) -> N
 
     assert len(os.fsencode(home.run / ".s.PGSQL.5432")) < LONGEST_SOCKET
     assert mode(home.run) == 0o700
-    home.run.rmdir()
+    home.tidy()
+    assert not home.run.exists()
 
 
 def test_a_socket_folder_that_someone_else_made_is_refused(tmp_path: Path) -> None:
