@@ -236,7 +236,7 @@ def _up_help() -> None:
 
 @app.command(name="runner")
 def _runner_help() -> None:
-    """Run the sandbox runner of this host alone."""
+    """Run the sandbox runner of this host alone. `stoa runner --help` has its options."""
 
 
 @app.command(name="manage")
@@ -258,8 +258,20 @@ def _up(arguments: list[str]) -> int:
 
 
 def _runner(arguments: list[str]) -> int:
+    """What is not given is where the rest of the installation expects it."""
     import runpy
 
+    from controlplane import env
+
+    home = env.home()
+    expected = {
+        "--home": home,
+        "--socket": env.path("STOA_RUNNER_SOCKET", default=home / "run" / "runner.sock"),
+        "--store": env.path("STOA_STORE", default=home / "store"),
+    }
+    for option, value in expected.items():
+        if not any(argument.split("=")[0] == option for argument in arguments):
+            arguments = [*arguments, f"{option}={value}"]
     sys.argv = ["stoa runner", *arguments]
     runpy.run_module("mcp_runtime.sandbox.runner", run_name="__main__", alter_sys=True)
     return 0
