@@ -7,6 +7,7 @@ takes the next number; an attempt that has been overtaken can no longer write (i
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -39,13 +40,15 @@ RENEW_SECONDS = 8.0
 MAX_ATTEMPTS = 3
 """After so many workers died over one revision, it is the revision."""
 MAX_DETAIL = 8 * 1024
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _OUR_FAULT = BuildFailure(
     "The platform failed while it built the revision.",
     code="internal_error",
     hint="Deploy again. If it stays, the operator finds the reason in the worker's log.",
 )
+
+logger = logging.getLogger(__name__)
 
 
 class Runner(Protocol):
@@ -111,6 +114,8 @@ async def _attempt(
                 _report(log, failure)
     if failure is not None:
         await run_acting_for(revision.tenant_id, _fail, revision, failure)
+    outcome = failure.code if failure else "built"
+    logger.info("Revision %s of %s in %s: %s.", revision.number, revision.server.slug, revision.tenant_id, outcome)
 
 
 async def _steps(revision: Revision, *, store: Store, runner: Runner, log: BuildLog) -> Built:

@@ -42,6 +42,10 @@ def logging_configuration(*, json: bool, level: str) -> dict[str, Any]:
             "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
             "httpx2": {"level": "WARNING"},
             "asyncio": {"level": "WARNING"},
+            # A line for each message that comes and goes; tasks say themselves what is worth reading. Failures stay.
+            "celery.beat": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
         },
     }
 
