@@ -73,7 +73,7 @@ class Installation:
                     self.home.root,
                     stop_signal=postgres.STOP_SIGNAL,
                     ready=self._postgres.ready,
-                    hush=("LOG:  ",),
+                    hush=postgres.SMALL_TALK,
                 )
             )
         if self._redis:
@@ -85,7 +85,7 @@ class Installation:
                     self.home.root,
                     stop_signal=redis.STOP_SIGNAL,
                     ready=self._redis.ready,
-                    hush=(" # ", " * ", "signal-handler"),
+                    hush=redis.SMALL_TALK,
                 )
             )
         return programs

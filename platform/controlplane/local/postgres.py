@@ -26,6 +26,8 @@ VERSION = "18"
 STOP_SIGNAL = signal.SIGINT
 """PostgreSQL's fast shutdown: end the sessions, write a checkpoint, exit."""
 START_SECONDS = 30.0
+SMALL_TALK = ("LOG:  ",)
+"""What it logs when nothing is wrong."""
 
 ROLES = Path(__file__).with_name("roles.sql")
 HBA = "local all stoa_owner trust\nlocal all stoa_app trust\n"
