@@ -20,9 +20,19 @@ from controlplane.local.home import Home
 STOP_SIGNAL = signal.SIGTERM
 START_SECONDS = 30.0
 SMALL_TALK = (
-    "oO0OoO0OoO0Oo", "Redis version=", "Valkey version=", "Configuration loaded", "Server initialized", "Ready to accept",
-    "overcommit", "DB loaded", "signal-handler", "User requested shutdown", "ready to exit", "append only file on exit",
-)  # fmt: skip
+    "oO0OoO0OoO0Oo",
+    "Redis version=",
+    "Valkey version=",
+    "Configuration loaded",
+    "Server initialized",
+    "Ready to accept",
+    "overcommit",
+    "DB loaded",
+    "signal-handler",
+    "User requested shutdown",
+    "append only file on exit",
+    "ready to exit",
+)
 """What it logs, all as warnings, when nothing is wrong."""
 
 
