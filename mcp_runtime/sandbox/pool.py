@@ -20,6 +20,8 @@ MAX_CALLS = 10_000
 MAX_RSS_SHARE = 0.9
 ROOM_SECONDS = 5.0
 _TEND_SECONDS = 0.25
+_WEIGHED_SECONDS = 1.0
+"""So long after its last call a worker's memory is still looked at. Asking costs four files, too much for idle ones."""
 
 _log = logging.getLogger(__name__)
 
@@ -117,11 +119,12 @@ class Pool:
 
     def _look_after(self, slot: Slot, live: LiveWorker) -> None:
         limits = live.worker.limits
+        idle = slot.idle_for(live)
         if (
-            slot.idle_for(live) > limits.idle_seconds
+            idle > limits.idle_seconds
             or live.age > MAX_AGE_SECONDS
             or live.calls > MAX_CALLS
-            or live.rss_bytes() > MAX_RSS_SHARE * limits.memory_mb * 1024 * 1024
+            or (idle < _WEIGHED_SECONDS and live.rss_bytes() > MAX_RSS_SHARE * limits.memory_mb * 1024 * 1024)
         ):
             slot.drain(live)
 
