@@ -22,6 +22,7 @@ from mcp_runtime.protocol.errors import UnknownPrompt, UnknownResource, UnknownT
 if TYPE_CHECKING:
     from msgspec import Raw
 
+    from mcp_runtime.framework.auth.provider import AuthProvider
     from mcp_runtime.framework.components.tool import ToolResult
     from mcp_runtime.framework.context import Context
     from mcp_runtime.framework.functions.schemas import Schema
@@ -50,7 +51,7 @@ class FastMCP:
         icons: Icons | None = None,
         lifespan: LifespanFunction | None = None,
         tools: Iterable[Tool | Callable[..., Any]] | None = None,
-        auth: None = None,
+        auth: AuthProvider | UnsetType | None = Unset,
         mask_error_details: bool | None = None,
         strict_input_validation: bool | None = None,
         on_duplicate: str | None = None,
@@ -67,11 +68,8 @@ class FastMCP:
         self.run_options = split_transport_options(options)
         """What the constructor was told about listening; for whoever runs the server."""
         refuse_unknown(FastMCP.__init__, options)
-        if auth is not None:
-            raise TypeError(
-                "FastMCP(auth=…) is not honoured by this version: the platform authenticates callers before the "
-                "server sees them. Read who calls with get_access_token()."
-            )
+        self.auth = _provider(auth)
+        """Who may call where the server listens by itself; a platform that authenticates callers does not use it."""
         if resource_prefix_format not in (None, "path", "protocol"):
             raise ValueError(f"resource_prefix_format={resource_prefix_format!r} is neither 'path' nor 'protocol'.")
         self.name = name or f"FastMCP-{os.urandom(2).hex()}"
@@ -389,6 +387,19 @@ def _split_name(name_or_fn: Any, name: str | None, noun: str) -> tuple[str | Non
             raise TypeError(f"The {noun} has two names, {name_or_fn!r} and name={name!r}: give one.")
         return name_or_fn, None
     return name, name_or_fn
+
+
+def _provider(auth: AuthProvider | UnsetType | None) -> AuthProvider | None:
+    """The provider given, or the one that the environment names where none was (FASTMCP S-02)."""
+    if isinstance(auth, UnsetType):
+        if not os.environ.get("FASTMCP_SERVER_AUTH"):
+            return None
+        from mcp_runtime.framework.auth.environment import provider_from_environment
+
+        return provider_from_environment()
+    if auth is not None and not hasattr(auth, "protect"):
+        raise TypeError(f"auth={auth!r} is no AuthProvider; see mcp_runtime.framework.auth for those there are.")
+    return auth
 
 
 def _tags(tags: Collection[str] | None) -> set[str] | None:

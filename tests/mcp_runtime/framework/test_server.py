@@ -58,11 +58,10 @@ def test_a_keyword_that_cannot_be_honoured_is_refused_and_not_ignored(keyword: s
         FastMCP(**cast(dict[str, Any], {keyword: object()}))
 
 
-def test_an_auth_provider_is_refused_with_the_reason() -> None:
-    """S-02"""
+def test_what_is_no_auth_provider_is_refused() -> None:
     provider: Any = object()
 
-    with pytest.raises(TypeError, match="the platform authenticates callers"):
+    with pytest.raises(TypeError, match="is no AuthProvider"):
         FastMCP(auth=provider)
 
 
