@@ -10,7 +10,7 @@ from mcp_runtime.framework.components.base import Component, FunctionComponent, 
 from mcp_runtime.framework.context import Context, current_context
 from mcp_runtime.framework.errors import ValidationError
 from mcp_runtime.framework.functions.arguments import Arguments
-from mcp_runtime.framework.functions.calling import invoke
+from mcp_runtime.framework.functions.calling import call_function
 from mcp_runtime.framework.functions.docstrings import description_of
 from mcp_runtime.framework.functions.results import as_blocks, as_json
 from mcp_runtime.framework.functions.schemas import Schema
@@ -137,7 +137,7 @@ class FunctionPrompt(FunctionComponent[P, R], Prompt, Generic[P, R]):
 
     async def _value(self, arguments: Mapping[str, Any], context: Context | None) -> Any:
         values = self._arguments.validate(self._decoded(arguments))
-        return await invoke(self._signature.bind(values, context), is_async=self._signature.is_async)
+        return await call_function(self._signature, values, context)
 
     def _decoded(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Clients send texts; where the parameter is not a text, a JSON text is read (FASTMCP P-10)."""

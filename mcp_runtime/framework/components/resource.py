@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic
 from mcp_runtime.framework.components.base import Component, FunctionComponent, P, R, given_name, plain_function
 from mcp_runtime.framework.context import Context
 from mcp_runtime.framework.errors import InvalidSignature
-from mcp_runtime.framework.functions.calling import invoke
+from mcp_runtime.framework.functions.calling import call_function
 from mcp_runtime.framework.functions.docstrings import description_of
 from mcp_runtime.framework.functions.signature import Signature
 from mcp_runtime.framework.resource_contents import ResourceResult, contents_from
@@ -107,7 +107,7 @@ class FunctionResource(FunctionComponent[P, R], Resource, Generic[P, R]):
             raise InvalidSignature(
                 f"The resource {self.uri!r} has no {{parameters}}, so its function cannot be given {names}."
             )
-        return await invoke(self._signature.bind({}, context), is_async=self._signature.is_async)
+        return await call_function(self._signature, {}, context)
 
 
 def checked_uri(uri: object) -> str:

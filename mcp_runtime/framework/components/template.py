@@ -10,7 +10,7 @@ from mcp_runtime.framework.components.resource import Resource, checked_uri
 from mcp_runtime.framework.context import Context
 from mcp_runtime.framework.errors import InvalidSignature
 from mcp_runtime.framework.functions.arguments import Arguments
-from mcp_runtime.framework.functions.calling import invoke
+from mcp_runtime.framework.functions.calling import call_function
 from mcp_runtime.framework.functions.docstrings import description_of
 from mcp_runtime.framework.functions.schemas import Schema
 from mcp_runtime.framework.functions.signature import Signature
@@ -123,15 +123,15 @@ class FunctionTemplate(FunctionComponent[P, R], ResourceTemplate, Generic[P, R])
         known = set(self._signature.parameter_names)
         values = self._arguments.validate({name: value for name, value in arguments.items() if name in known})
         if self._signature.takes_any_keyword:
-            values.update({name: value for name, value in arguments.items() if name not in known})
-        return await invoke(self._signature.bind(values, context), is_async=self._signature.is_async)
+            values.update({name: value for name, value in arguments.items() if name not in self._signature.names})
+        return await call_function(self._signature, values, context)
 
     def _check_parameters(self) -> None:
         """Every required parameter is in the path, every URI parameter is the function's (FASTMCP R-12, R-13)."""
         parameters = {parameter.name: parameter for parameter in self._signature.plain_parameters()}
         template = self.template
         for name in template.variables:
-            if name not in parameters and not self._signature.takes_any_keyword:
+            if name not in parameters and (name in self._signature.names or not self._signature.takes_any_keyword):
                 raise InvalidSignature(
                     f"The template {template.template!r} has {{{name}}}, which is no parameter of its function."
                 )

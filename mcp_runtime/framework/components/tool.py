@@ -19,7 +19,7 @@ from mcp_runtime.framework.components.base import (
 from mcp_runtime.framework.context import Context, current_context
 from mcp_runtime.framework.errors import ToolError, ValidationError
 from mcp_runtime.framework.functions.arguments import Arguments
-from mcp_runtime.framework.functions.calling import invoke
+from mcp_runtime.framework.functions.calling import call_function
 from mcp_runtime.framework.functions.docstrings import description_of
 from mcp_runtime.framework.functions.results import ToolResult, as_result, output_schema_of
 from mcp_runtime.framework.functions.schemas import Schema
@@ -140,11 +140,8 @@ class FunctionTool(FunctionComponent[P, R], Tool, Generic[P, R]):
     async def _run(self, arguments: Mapping[str, Any], context: Context | None, *, strict: bool) -> ToolResult:
         values = self._arguments.validate(arguments, strict=strict)
         try:
-            value = await invoke(
-                self._signature.bind(values, context),
-                is_async=self._signature.is_async,
-                threaded=self.run_in_thread,
-                seconds=self.timeout,
+            value = await call_function(
+                self._signature, values, context, threaded=self.run_in_thread, seconds=self.timeout
             )
         except TookTooLong as error:
             raise ToolError(f"Tool {self.name!r} did not finish within its {self.timeout:g} s.") from error

@@ -1,14 +1,34 @@
-"""Calling an author's function: awaited when asynchronous, in a thread when not (FASTMCP T-15, T-16)."""
+"""Calling an author's function: awaited when asynchronous, in a thread when not (FASTMCP T-15, T-16, C-01)."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp_runtime.framework.running import TookTooLong, in_thread
 
-__all__ = ("invoke",)
+if TYPE_CHECKING:
+    from mcp_runtime.framework.context import Context
+    from mcp_runtime.framework.functions.signature import Signature
+
+__all__ = ("call_function", "invoke")
+
+
+async def call_function(
+    signature: Signature,
+    values: dict[str, Any],
+    context: Context | None,
+    *,
+    threaded: bool = True,
+    seconds: float | None = None,
+) -> Any:
+    """The function's value for these arguments, what it asks for injected. Raises TookTooLong after `seconds`."""
+    if signature.dependencies:
+        return await _with_dependencies(signature, values, context, threaded=threaded, seconds=seconds)
+    return await invoke(
+        signature.bind(values, context), is_async=signature.is_async, threaded=threaded, seconds=seconds
+    )
 
 
 async def invoke(
@@ -25,7 +45,41 @@ async def invoke(
         return await value
     import asyncio
 
-    limit = asyncio.timeout(seconds)
+    return await _limited(asyncio.timeout(seconds), value)
+
+
+async def _with_dependencies(
+    signature: Signature, values: dict[str, Any], context: Context | None, *, threaded: bool, seconds: float | None
+) -> Any:
+    import asyncio
+    from contextlib import AsyncExitStack
+
+    from mcp_runtime.framework.functions.injection import Scope
+
+    loop = asyncio.get_running_loop()
+    until = None if seconds is None else loop.time() + seconds
+    value: Any = None
+    failure: Exception | None = None
+    async with AsyncExitStack() as stack:
+        try:
+            scope = Scope(stack, context, values)
+            filling = scope.fill(signature.dependencies)
+            await (filling if until is None else _limited(asyncio.timeout_at(until), filling))
+            value = await invoke(
+                signature.bind(scope.arguments, context),
+                is_async=signature.is_async,
+                threaded=threaded,
+                seconds=None if until is None else max(until - loop.time(), 0.001),
+            )
+        except Exception as error:
+            failure = error
+            raise
+    if failure is not None:  # a context manager among the dependencies swallowed it: the call failed all the same
+        raise failure
+    return value
+
+
+async def _limited(limit: Any, value: Any) -> Any:
     try:
         async with limit:
             return await value

@@ -13,6 +13,7 @@ from typing import Any
 
 from mcp_runtime.framework.context import Context
 from mcp_runtime.framework.errors import InvalidSignature
+from mcp_runtime.framework.functions.injection import Dependency, dependency_in, looks_injected
 from mcp_runtime.framework.functions.typed_dicts import readable
 
 __all__ = ("Signature", "callable_name", "unwrap_callable")
@@ -39,6 +40,7 @@ class Signature:
         self._check_kinds()
         self._check_hidden()
         self._locals = _caller_locals() if _has_string_annotations(function) else {}
+        self._annotated = any(looks_injected(parameter.annotation) for parameter in self._signature.parameters.values())
 
     @functools.cached_property
     def hints(self) -> dict[str, Any]:
@@ -76,9 +78,20 @@ class Signature:
         return tuple(name for name in self._signature.parameters if _is_context(self.hints.get(name)))
 
     @functools.cached_property
+    def dependencies(self) -> dict[str, Dependency]:
+        """The parameters that are injected, by what injects them (FASTMCP C-01)."""
+        found: dict[str, Dependency] = {}
+        for name, parameter in self._signature.parameters.items():
+            if isinstance(parameter.default, Dependency):
+                found[name] = parameter.default
+            elif self._annotated and (dependency := dependency_in(self.hints.get(name))) is not None:
+                found[name] = dependency
+        return found
+
+    @functools.cached_property
     def parameters(self) -> tuple[inspect.Parameter, ...]:
         """The parameters a client fills, with resolved annotations, none positional-only."""
-        hidden = self.hidden.union(self.context_names)
+        hidden = self.hidden.union(self.context_names, self.dependencies)
         return tuple(
             parameter.replace(
                 annotation=self.hints.get(name, Any),
@@ -98,22 +111,29 @@ class Signature:
     def plain_parameters(self) -> list[inspect.Parameter]:
         """The same parameters without resolving annotations, for checks at registration.
 
-        A Context named by a string annotation is recognised by its name here.
+        A Context named by a string annotation is recognised by its name here, and so is a dependency.
         """
         return [
             parameter
             for name, parameter in self._signature.parameters.items()
             if name not in self.hidden
             and parameter.kind is not parameter.VAR_KEYWORD
+            and not isinstance(parameter.default, Dependency)
             and not _looks_like_context(parameter.annotation)
+            and not looks_injected(parameter.annotation)
         ]
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of all parameters, of those a client never sees too."""
+        return self._signature.parameters.keys()
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
         return tuple(parameter.name for parameter in self.parameters)
 
     def bind(self, values: dict[str, Any], context: Context | None) -> Callable[[], Any]:
-        """A call of the function with `values`, its injected parameters filled in."""
+        """A call of the function with `values`, and the Context where it is asked for; see `calling` for the rest."""
         for name in self.context_names:
             values[name] = context
         leading: list[Any] = []
