@@ -17,7 +17,10 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-__all__ = ("install", "uninstall")
+__all__ = ("TOPS", "install", "uninstall")
+
+TOPS = ("fastmcp", "mcp")
+"""The top-level packages that resolve to ours."""
 
 _FRAMEWORK = "mcp_runtime.framework"
 _TYPES = f"{_FRAMEWORK}.types"
@@ -30,7 +33,7 @@ def install(pinned: Collection[str] = ()) -> None:
     left = {name.lower().replace("_", "-") for name in pinned}
     if "fastmcp" in left:
         left.add("mcp")  # the real one stands on it
-    tops = {"fastmcp", "mcp"} - left
+    tops = set(TOPS) - left
     if any(isinstance(finder, _Finder) and finder.tops == tops for finder in sys.meta_path):
         return
     uninstall()
