@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from collections.abc import Callable, Collection, Hashable
+from typing import Any
 
+from mcp_runtime.framework.auth.tokens import AccessToken, current_access_token
 from mcp_runtime.framework.context import Context, current_context
 from mcp_runtime.framework.errors import InvalidSignature
 from mcp_runtime.framework.functions.calling import invoke
 from mcp_runtime.framework.functions.injection import Dependency, Scope
 from mcp_runtime.framework.functions.signature import Signature, callable_name
+from mcp_runtime.framework.http_request import headers_of, request_of
 
 __all__ = (
     "AccessToken",
@@ -35,20 +36,10 @@ __all__ = (
     "get_context",
     "get_http_headers",
     "get_http_request",
+    "token_of",
 )
 
 _NOTHING: Any = object()
-
-
-@dataclass(frozen=True, slots=True)
-class AccessToken:
-    """Who calls, as the platform verified it. The credential itself never reaches a server: `token` is empty."""
-
-    token: str
-    client_id: str
-    scopes: list[str]
-    expires_at: int | None = None
-    claims: Mapping[str, Any] = field(default_factory=dict)
 
 
 def get_context() -> Context:
@@ -62,20 +53,35 @@ def get_context() -> Context:
 def get_access_token() -> AccessToken | None:
     """Who calls; None where nobody was authenticated."""
     context = current_context()
-    caller = None if context is None else context.exchange.caller
-    if caller is None or not caller.subject:
+    return current_access_token.get() if context is None else token_of(context)
+
+
+def token_of(context: Context) -> AccessToken | None:
+    """Who calls in this request: as the server's own provider verified it, or as the platform did."""
+    verified: AccessToken | None = getattr(context.exchange, "access_token", None) or current_access_token.get()
+    if verified is not None:
+        return verified
+    caller = context.exchange.caller
+    if not caller.subject:
         return None
     return AccessToken("", caller.client_id, list(caller.scopes), None, {"sub": caller.subject})
 
 
-def get_http_headers(include_all: bool = False) -> dict[str, str]:
-    """The request's HTTP headers; empty where the request does not carry them to the server (FASTMCP C-21)."""
-    return {}
+def get_http_headers(include_all: bool = False, include: Collection[str] = ()) -> dict[str, str]:
+    """The request's HTTP headers, by lower-case names; empty where it did not come by HTTP (FASTMCP C-21).
+
+    Credentials (`authorization`, `cookie` and their like) and what concerns the connection alone are left out, unless
+    `include` names them or `include_all` is true: never hand them on to another server.
+    """
+    return headers_of(current_context(), include_all=include_all, include=include)
 
 
-def get_http_request() -> NoReturn:
-    """Refuse: the HTTP request stays at the gateway (FASTMCP C-20)."""
-    raise RuntimeError("No active HTTP request found: the server is not reached by HTTP itself.")
+def get_http_request() -> Any:
+    """The HTTP request, an object with `headers`, `method` and `url` (FASTMCP C-20). Raises RuntimeError off HTTP."""
+    request = request_of(current_context())
+    if request is None:
+        raise RuntimeError("No active HTTP request found: this call did not come by HTTP, or came without its request.")
+    return request
 
 
 # Defaults of parameters. They are typed as Any, so that `db: Database = Depends(get_db)` satisfies a type checker.

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar, cast
 
+from mcp_runtime.framework.components.access import AuthCheck, checked_auth
+from mcp_runtime.framework.components.tasks import TaskConfig, checked_task
+from mcp_runtime.framework.components.versions import checked_version
 from mcp_runtime.framework.errors import InvalidSignature
 from mcp_runtime.framework.functions.results import as_plain
 from mcp_runtime.framework.functions.signature import callable_name, unwrap_callable
 from mcp_runtime.framework.types import Icon
 
-__all__ = ("Component", "FunctionComponent", "Unset", "UnsetType", "given_name", "plain_function")
+__all__ = ("Component", "FunctionComponent", "Unset", "UnsetType", "given_name", "now_switching", "plain_function")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,6 +31,9 @@ class UnsetType:
 
 
 Unset = UnsetType()
+
+now_switching = itertools.count(1).__next__
+"""Numbers the moments at which components are switched on or off, one by one or by a server's rule."""
 
 
 class Component:
@@ -44,6 +51,9 @@ class Component:
         icons: Iterable[Icon | Mapping[str, Any]] | None = None,
         meta: Mapping[str, Any] | None = None,
         enabled: bool = True,
+        version: str | float | None = None,
+        auth: AuthCheck | Iterable[AuthCheck] | None = None,
+        task: bool | TaskConfig | None = None,
     ) -> None:
         if isinstance(tags, str):
             raise TypeError(f"tags= is a set of names, not the single text {tags!r}: write {{{tags!r}}}.")
@@ -53,7 +63,13 @@ class Component:
         self.tags = set(tags or ())
         self.icons = [Icon.from_wire(icon) for icon in icons] if icons else None
         self.meta = dict(meta) if meta else None
+        self.version = checked_version(version)
+        self.auth = checked_auth(auth)
+        """Who may see and use it; a caller whom one of these refuses finds no such component."""
+        self.task = checked_task(task)
         self._enabled = enabled
+        self.switched = 0
+        """When it was switched by itself, on the clock of `now_switching`: the last word counts."""
         self._listeners: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
@@ -90,10 +106,10 @@ class Component:
         self._listeners.append(listener)
 
     def _switch(self, enabled: bool) -> None:
-        if enabled is not self._enabled:
-            self._enabled = enabled
-            for listener in self._listeners:
-                listener()
+        self._enabled = enabled
+        self.switched = now_switching()
+        for listener in self._listeners:
+            listener()
 
     def _describe(self, definition: dict[str, Any], *, framework_meta: bool) -> dict[str, Any]:
         """Add the members that every kind of definition has."""
@@ -106,6 +122,8 @@ class Component:
         meta = dict(self.meta or {})
         if framework_meta and self.tags:
             meta["_fastmcp"] = {**meta.get("_fastmcp", {}), "tags": sorted(self.tags)}
+        if framework_meta and self.version is not None:
+            meta["fastmcp"] = {**meta.get("fastmcp", {}), "version": self.version}
         if meta:
             definition["_meta"] = as_plain(meta)
         return definition

@@ -15,7 +15,7 @@ from mcp_runtime.framework.functions.docstrings import description_of
 from mcp_runtime.framework.functions.results import as_blocks, as_json
 from mcp_runtime.framework.functions.schemas import Schema
 from mcp_runtime.framework.functions.signature import Signature
-from mcp_runtime.framework.types import PromptArgument, PromptMessage, TextContent, plain
+from mcp_runtime.framework.types import InputRequiredResult, PromptArgument, PromptMessage, TextContent, plain
 
 __all__ = ("FunctionPrompt", "Message", "MissingArguments", "Prompt", "PromptResult")
 
@@ -34,6 +34,9 @@ class Message(PromptMessage):
 class PromptResult:
     """What a prompt gives: messages, a description, `_meta`. A plain list of messages does as well."""
 
+    input_required: InputRequiredResult | None = None
+    """What the prompt needs to know first; then there are no messages yet (PROTOCOL MR-01)."""
+
     def __init__(
         self,
         messages: str | Iterable[Any] = (),
@@ -46,6 +49,8 @@ class PromptResult:
 
     def to_wire(self) -> dict[str, Any]:
         """The result of `prompts/get`."""
+        if self.input_required is not None:
+            return self.input_required.to_wire()
         result: dict[str, Any] = {"messages": plain(self.messages)}
         if self.description is not None:
             result["description"] = self.description
@@ -83,6 +88,10 @@ class Prompt(Component):
         if missing:
             raise MissingArguments(f"Missing required arguments: {', '.join(missing)}")
         value = await self._rendered(arguments, context)
+        if isinstance(value, InputRequiredResult):
+            asking = PromptResult()
+            asking.input_required = value
+            return asking
         result = value if isinstance(value, PromptResult) else PromptResult(_messages(value))
         if result.description is None:
             result.description = self.description

@@ -152,6 +152,8 @@ class FunctionTool(FunctionComponent[P, R], Tool, Generic[P, R]):
             serializer=self.serializer,
             name=self.name,
         )
+        if result.input_required is not None:
+            return result
         unstructured = result.structured_content is None and not isinstance(value, ToolResult)
         if unstructured and value is not None and self.output_schema is not None:
             raise ValidationError(f"its output schema promises an object, and it returned {type(value).__name__}")

@@ -1,0 +1,35 @@
+"""Whether a component may run as a task, in the background of the request that asked for it (FASTMCP T-11)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+__all__ = ("TaskConfig", "checked_task")
+
+TaskMode = Literal["optional", "required", "forbidden"]
+_MODES = ("optional", "required", "forbidden")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskConfig:
+    """`mode` says whether clients may, must or must not ask for a task; `poll_interval` how often they look."""
+
+    mode: TaskMode = "optional"
+    poll_interval: timedelta = timedelta(seconds=5)
+
+    def __post_init__(self) -> None:
+        if self.mode not in _MODES:
+            raise ValueError(f"TaskConfig(mode={self.mode!r}) is none of {', '.join(map(repr, _MODES))}.")
+        if self.poll_interval <= timedelta(0):
+            raise ValueError("TaskConfig(poll_interval=…) is a time above zero.")
+
+
+def checked_task(task: bool | TaskConfig | None) -> TaskConfig | None:
+    """What `task=` means: True is optional, False forbidden, None whatever the server says for all."""
+    if task is None or isinstance(task, TaskConfig):
+        return task
+    if isinstance(task, bool):
+        return TaskConfig("optional" if task else "forbidden")
+    raise TypeError(f"task= is True, False or a TaskConfig, not {type(task).__name__}.")
