@@ -11,7 +11,7 @@ import msgspec
 from mcp_runtime.connectors.failures import misbehaved
 from mcp_runtime.connectors.upstream import Upstream
 from mcp_runtime.gateway.events import events_of
-from mcp_runtime.gateway.plans import LIST_METHODS, CompiledPlan
+from mcp_runtime.gateway.plans import LIST_KEYS, LIST_METHODS, CompiledPlan
 from mcp_runtime.gateway.records import CallRecord
 from mcp_runtime.ports.workers import Caller
 from mcp_runtime.protocol import codec, param_headers, shaping
@@ -70,6 +70,8 @@ def answer_at_once(request: Request, plan: CompiledPlan) -> bytes | None:
     """The answer to what the plan alone can answer; None for what a server must be asked."""
     method = request.method
     if method in LIST_METHODS:
+        if plan.live is not None:
+            return None
         if request.params.get("cursor") is not None:
             raise InvalidParams("The cursor is not one of this endpoint's: its lists come in one piece.")
         result = plan.listing(method, request.revision)
@@ -94,6 +96,8 @@ async def answer(call: Call) -> bytes:
             result = await _read_resource(call)
         case "prompts/get":
             result = await _get_prompt(call)
+        case method if method in LIST_METHODS and call.plan.live is not None:
+            return await _list(call, call.plan.live)
         case method:
             raise AssertionError(f"The ladder let {method} through, and nothing answers it.")
     try:
@@ -104,10 +108,27 @@ async def answer(call: Call) -> bytes:
         raise misbehaved(call.record.request_id) from None
 
 
+async def _list(call: Call, upstream: Upstream) -> bytes:
+    """A list from the one member that makes its lists itself."""
+    request = call.request
+    params: dict[str, object] = {"_meta": _passed_on(request.params.get("_meta"))}
+    raw = await upstream.call(request.method, msgspec.Raw(codec.write(params)), caller=call.caller())
+    try:
+        found = codec.read(bytes(raw))
+    except ParseError as error:
+        call.record.reason = f"A list that cannot be sent on: {error}"
+        raise misbehaved(call.record.request_id) from None
+    definitions = found.get(LIST_KEYS[request.method]) if isinstance(found, dict) else None
+    if not isinstance(definitions, list) or not all(isinstance(one, dict) for one in definitions):
+        call.record.reason = f"Not a result of {request.method}."
+        raise misbehaved(call.record.request_id)
+    return codec.write(ResultMessage(request.id, call.plan.live_listing(request.method, definitions, request.revision)))
+
+
 async def _call_tool(call: Call) -> ToolResult:
     params = call.request.params
     name = _string(params, "name")
-    tool = call.plan.tools.get(name)
+    tool = call.plan.tool(name)
     if tool is None:
         raise UnknownTool(name)
     call.record.name = name
@@ -153,7 +174,7 @@ async def _read_resource(call: Call) -> ReadResult:
 async def _get_prompt(call: Call) -> PromptResult:
     params = call.request.params
     name = _string(params, "name")
-    prompt = call.plan.prompts.get(name)
+    prompt = call.plan.prompt(name)
     if prompt is None:
         raise UnknownPrompt(name)
     call.record.name = name

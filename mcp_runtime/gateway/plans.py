@@ -80,6 +80,8 @@ class CompiledPlan:
         self.version = document.version
         self._document = document
         upstreams = [_upstream(member, sandboxes) for member in document.members]
+        self.live = upstreams[0] if document.live else None
+        """Who is asked for lists and names that the plan does not hold."""
         for component in (*document.tools, *document.resources, *document.resource_templates, *document.prompts):
             if not 0 <= component.member < len(upstreams):
                 raise PlanError(f"A component names member {component.member} of {len(upstreams)}.")
@@ -103,6 +105,20 @@ class CompiledPlan:
             self._listings[method, revision.name] = encoded
         return encoded
 
+    def tool(self, name: str) -> Tool | None:
+        found = self.tools.get(name)
+        return Tool(self.live, name, None, ()) if found is None and self.live is not None else found
+
+    def prompt(self, name: str) -> Prompt | None:
+        found = self.prompts.get(name)
+        return Prompt(self.live, name, frozenset()) if found is None and self.live is not None else found
+
+    def live_listing(self, method: str, definitions: list[dict[str, object]], revision: Revision) -> dict[str, object]:
+        """The result of a list that the live member gave, for one revision."""
+        key, _, shape = _LISTS[method]
+        result: dict[str, object] = {key: [shape(definition, revision) for definition in definitions]}
+        return result | self._envelope(revision)
+
     def read(self, uri: str) -> tuple[Upstream, str, str] | None:
         """Who reads `uri`, under which URI, and as which resource or template of the plan.
 
@@ -115,7 +131,7 @@ class CompiledPlan:
             values = template.matcher.match(uri)
             if values is not None:
                 return template.upstream, template.upstream_uri(uri, values), template.matcher.template
-        return None
+        return None if self.live is None else (self.live, uri, uri)
 
     def _list(self, method: str, revision: Revision) -> dict[str, object]:
         document = self._document
@@ -135,15 +151,18 @@ class CompiledPlan:
             result = {key: [shape(one.definition, revision) for one in components(document)]}
         if method in ("server/discover", "initialize") and document.instructions:
             result["instructions"] = document.instructions
-        if revision.modern:
-            ttl_ms, cache_scope = shaping.NOT_CACHED
-            result |= {
-                "resultType": "complete",
-                "ttlMs": ttl_ms,
-                "cacheScope": cache_scope,
-                "_meta": {SERVER_INFO_KEY: self.server_info},
-            }
-        return result
+        return result | self._envelope(revision)
+
+    def _envelope(self, revision: Revision) -> dict[str, object]:
+        if not revision.modern:
+            return {}
+        ttl_ms, cache_scope = shaping.NOT_CACHED
+        return {
+            "resultType": "complete",
+            "ttlMs": ttl_ms,
+            "cacheScope": cache_scope,
+            "_meta": {SERVER_INFO_KEY: self.server_info},
+        }
 
 
 Shape = Callable[[Mapping[str, object], Revision], dict[str, object]]
@@ -158,6 +177,7 @@ _LISTS: dict[str, tuple[str, Callable[[PlanDocument], tuple[Component, ...]], Sh
     "prompts/list": ("prompts", lambda document: document.prompts, shaping.prompt),
 }
 LIST_METHODS = frozenset(_LISTS)
+LIST_KEYS = {method: key for method, (key, _, _) in _LISTS.items()}
 
 
 def _upstream(member: Member, sandboxes: Sandboxes) -> Upstream:

@@ -46,6 +46,9 @@ class PlanDocument(msgspec.Struct, frozen=True):
     resources: tuple[Component, ...] = ()
     resource_templates: tuple[Component, ...] = ()
     prompts: tuple[Component, ...] = ()
+    live: bool = False
+    """The one member lists and finds its components itself, at each request: a server that is run alone, whose
+    components may change while it runs and differ by caller. The lists above are then empty."""
 
 
 class Catalogue(Protocol):
