@@ -8,6 +8,8 @@ FrameworkError                 (FastMCPError to authors)
 ├── DisabledError      the component is switched off
 ├── ValidationError    arguments or a result that do not fit; also a ValueError
 ├── InvalidSignature   a function that cannot be a component; also a ValueError
+├── MiddlewareError    middleware that does not hand on requests, or answers with something else
+├── MissingPackage     an optional package is not installed; also an ImportError
 └── ClientError        the client side gave up
 """
 
@@ -19,6 +21,7 @@ __all__ = (
     "FastMCPError",
     "FrameworkError",
     "InvalidSignature",
+    "MissingPackage",
     "NotFoundError",
     "PromptError",
     "ResourceError",
@@ -57,6 +60,18 @@ class ValidationError(FrameworkError, ValueError):
 
 class InvalidSignature(FrameworkError, ValueError):
     pass
+
+
+class MissingPackage(FrameworkError, ImportError):
+    """Raised at the first use that needs `package`, never at import or construction."""
+
+    def __init__(self, package: str, what: str) -> None:
+        super().__init__(f"{what} needs the package {package}. Add it to the server's requirements.")
+        self.package = package
+
+
+class MiddlewareError(FrameworkError):
+    """The author's middleware is wrong; names the hook and what it should do."""
 
 
 class ClientError(FrameworkError):
