@@ -9,6 +9,8 @@ NAMES = (
     "framework_import",
     "framework_call",
     "gateway_call",
+    "gateway_lists",
+    "gateway_endpoints",
     "sandbox_call",
     "sandbox_starts",
     "sandbox_wake",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.servers import tool_names
 from mcp_runtime.gateway.app import Gateway
 from mcp_runtime.gateway.settings import GatewaySettings
 from mcp_runtime.ports.memory import MemoryCatalogue, MemoryCredentials, MemorySandboxes
@@ -23,6 +24,8 @@ from tenants.principal import Principal
 
 TOKEN = "stoa_bench"
 TOOLS = int(os.environ.get("STOA_BENCH_TOOLS", "1"))
+ENDPOINTS = int(os.environ.get("STOA_BENCH_ENDPOINTS", "1"))
+"""How many endpoints are loaded, the one that is called among them."""
 SCHEMA: dict[str, object] = {
     "type": "object",
     "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
@@ -56,7 +59,7 @@ def _gateway() -> tuple[Gateway, RunnerClient | None]:
         server_version="1",
         instructions=None,
         members=(Member("srv_bench", "python", worker, strict_input=True),),
-        tools=tuple(_tool(name) for name in ("add", *(f"tool_{number}" for number in range(TOOLS - 1)))),
+        tools=tuple(map(_tool, tool_names(TOOLS))),
     )
     credentials = MemoryCredentials()
     credentials.grant(
@@ -77,7 +80,11 @@ def _gateway() -> tuple[Gateway, RunnerClient | None]:
     runner = RunnerClient(Path(socket)) if socket else None
     sandboxes: Sandboxes = runner or MemorySandboxes(srv_bench=_add)
     settings = GatewaySettings(public_url="http://127.0.0.1")
-    return Gateway(MemoryCatalogue(document), credentials, sandboxes, settings, outlet=_throw_away), runner
+    others = (
+        msgspec.structs.replace(document, endpoint_id=f"ep_bench_{number}", endpoint=f"add-{number}")
+        for number in range(1, ENDPOINTS)
+    )
+    return Gateway(MemoryCatalogue(document, *others), credentials, sandboxes, settings, outlet=_throw_away), runner
 
 
 def _throw_away(lines: bytes) -> None:
