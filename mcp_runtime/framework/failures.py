@@ -12,7 +12,7 @@ from mcp_runtime.framework.running import Interrupted
 from mcp_runtime.framework.types import ErrorData
 from mcp_runtime.protocol.errors import Internal, InvalidParams, McpError
 
-__all__ = ("as_rpc_error", "as_tool_result")
+__all__ = ("as_rpc_error", "as_tool_result", "conceal")
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +21,7 @@ def as_tool_result(error: BaseException, *, name: str, masked: bool) -> dict[str
     """The result with `isError` for a failed tool. Re-raises JSON-RPC errors as they are."""
     if isinstance(error, McpError):
         raise _rebuilt(error)
+    masked = masked or hasattr(error, _CONCEALED)
     if isinstance(error, (ToolError, ResourceError, PromptError)):
         text = str(error)
     elif isinstance(error, ArgumentError):
@@ -35,6 +36,7 @@ def as_rpc_error(error: BaseException, *, doing: str, masked: bool) -> McpError:
     """The JSON-RPC error for a failed resource or prompt; `doing` as in "reading resource 'data://x'"."""
     if isinstance(error, McpError):
         return _rebuilt(error)
+    masked = masked or hasattr(error, _CONCEALED)
     if isinstance(error, (ToolError, ResourceError, PromptError)):
         return Internal(str(error))
     if isinstance(error, MissingArguments):
@@ -43,6 +45,14 @@ def as_rpc_error(error: BaseException, *, doing: str, masked: bool) -> McpError:
         return InvalidParams(f"Error {doing}: {error.masked if masked else error}")
     _log.error("Error %s", doing, exc_info=error)
     return Internal(f"Error {doing}" if masked else f"Error {doing}: {_words(error)}")
+
+
+def conceal(error: Exception) -> None:
+    """Have the details masked whatever the outermost server says: a server it came through asked for that."""
+    BaseException.__setattr__(error, _CONCEALED, True)  # past an author's own __setattr__
+
+
+_CONCEALED = "_framework_concealed"
 
 
 def _rebuilt(error: McpError) -> McpError:

@@ -26,7 +26,6 @@ TRANSPORT_OPTIONS = frozenset(
 
 _GONE = {
     "dependencies": "list them in requirements.txt, pyproject.toml or the script's own metadata block (# /// script).",
-    "middleware": "this version of the framework runs no middleware yet.",
     "tool_transformations": "this version of the framework transforms no tools yet.",
     "tasks": "this version of the framework runs no background tasks yet.",
     "sampling_handler": "this version samples through the client only; call ctx.sample().",
@@ -94,12 +93,9 @@ _LATER = {
 }
 
 _ABSENT = {
-    "mount": "it serves one server; compose servers into one endpoint on the platform",
-    "import_server": "it serves one server; compose servers into one endpoint on the platform",
     "as_proxy": "it proxies no other server yet",
     "from_openapi": "it makes no tools from OpenAPI documents yet",
     "from_fastapi": "it makes no tools from FastAPI applications yet",
-    "add_middleware": "it runs no middleware yet",
     "add_tool_transformation": "it transforms no tools yet",
     "custom_route": "it serves no HTTP routes beside MCP",
     "http_app": "it has no HTTP transport of its own; deploy the server",

@@ -52,7 +52,7 @@ def test_a_keyword_that_is_gone_is_refused_with_its_replacement() -> None:
         FastMCP(dependencies=["pandas"])
 
 
-@pytest.mark.parametrize("keyword", ["middleware", "tasks", "sampling_handler", "tool_transformations"])
+@pytest.mark.parametrize("keyword", ["tasks", "sampling_handler", "tool_transformations"])
 def test_a_keyword_that_cannot_be_honoured_is_refused_and_not_ignored(keyword: str) -> None:
     with pytest.raises(TypeError, match=f"takes no {keyword}="):
         FastMCP(**cast(dict[str, Any], {keyword: object()}))
@@ -79,8 +79,8 @@ def test_running_a_server_while_it_is_loaded_is_refused_with_instructions() -> N
 
 
 def test_a_method_of_later_versions_is_named() -> None:
-    with pytest.raises(AttributeError, match=r"FastMCP.mount is not part of this version"):
-        _ = FastMCP().mount
+    with pytest.raises(AttributeError, match=r"FastMCP.sse_app is not part of this version"):
+        _ = FastMCP().sse_app
 
 
 async def test_a_duplicate_replaces_the_first_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,1 @@
+"""Servers made of servers: mounting, importing, proxies, transformed tools (FASTMCP 1.11)."""

@@ -1,0 +1,410 @@
+"""What makes a server composed: other servers in it, middleware around it, transforms over it (FASTMCP 1.10, 1.11).
+
+One dispatch serves them all. A server without any of these answers from its own catalogues; one that has them keeps,
+per kind, a `View` that is worked out when first needed and again after a change. Each server's middleware runs around
+what it answers, so a mounted server's own runs inside its parent's. Nothing here masks errors: `serving` does, once.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import weakref
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mcp_runtime.framework.components.base import Component
+from mcp_runtime.framework.composition.sources import KINDS, LIST_METHODS, Kind, Source
+from mcp_runtime.framework.composition.wrapped import WrappedTemplate
+from mcp_runtime.protocol.errors import UnknownPrompt, UnknownResource, UnknownTool
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+    from mcp_runtime.framework.catalogue import Catalogue
+    from mcp_runtime.framework.components.prompt import PromptResult
+    from mcp_runtime.framework.components.tool import ToolResult
+    from mcp_runtime.framework.composition.mounts import Mount
+    from mcp_runtime.framework.composition.views import View
+    from mcp_runtime.framework.context import Context
+    from mcp_runtime.framework.lifespan import Lifespan
+    from mcp_runtime.framework.middleware.chain import Chain
+    from mcp_runtime.framework.resource_contents import ResourceResult
+    from mcp_runtime.framework.visibility import Visibility
+
+__all__ = ("Composed", "Offer", "Transform")
+
+_log = logging.getLogger(__name__)
+
+Watcher = Callable[[Kind], None]
+
+
+class Offer(Protocol):
+    """What serving needs of a Catalogue or a View."""
+
+    def find(self, key: str) -> Any: ...
+    def holds(self, key: str) -> bool: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def definitions(self, *, framework_meta: bool = True) -> tuple[dict[str, Any], ...]: ...
+    def encoded(self, *, framework_meta: bool = True) -> Raw: ...
+
+
+class Transform(Protocol):
+    """Changes what a server offers: names, descriptions, which components there are."""
+
+    def apply(self, kind: Kind, components: Sequence[Any]) -> Sequence[Any]: ...
+
+
+class Composed:
+    """The part of `FastMCP` that finds components, wherever they come from, and has them answer."""
+
+    strict_input_validation: bool
+    mask_error_details: bool
+    include_fastmcp_meta: bool
+    resource_prefix_format: str
+    name: str
+    _catalogues: dict[Kind, Catalogue[Any]]
+    _visibility: Visibility
+    _lifespan: Lifespan | None
+
+    def _compose(self) -> None:
+        """Called by the constructor, once the catalogues are there."""
+        self._middleware: list[Any] = []
+        self._chain: Chain | None = None
+        self._sources: list[Source] = []
+        self._transforms: list[Transform] = []
+        self._views: dict[Kind, View[Any]] = {}
+        self._watchers: list[Callable[[], Watcher | None]] = []
+        self._started = False
+        self.holders: set[Mount] = set()
+        """The parents that have started this server."""
+        for kind, catalogue in self._catalogues.items():
+            catalogue.changed = functools.partial(self._changed, kind)
+
+    # What is offered.
+
+    def offer_known(self, kind: Kind) -> Offer | None:
+        """What is offered of one kind, without waiting; None if something has to be loaded first."""
+        if not self._sources and not self._transforms:
+            return self._catalogues[kind]
+        view = self._views.get(kind)
+        if view is None or not view.fresh:
+            view = self._build(kind)
+        return view
+
+    async def offer(self, kind: Kind) -> Offer:
+        """What is offered of one kind."""
+        found = self.offer_known(kind)
+        if found is None:
+            import asyncio
+
+            await asyncio.gather(*(self._load(source, kind) for source in self._sources if source.known(kind) is None))
+            found = self._build(kind, whole=True)
+            assert found is not None  # `whole` leaves out what could not be loaded
+        return found
+
+    def offer_expires(self, kind: Kind) -> float | None:
+        view = self._views.get(kind)
+        return None if view is None else view.expires
+
+    def hidden(self, kind: Kind) -> Collection[str]:
+        """Keys of components that are there and not offered."""
+        found = self.offer_known(kind)
+        if found is self._catalogues[kind]:
+            catalogue = self._catalogues[kind]
+            return [key for key in catalogue.everything() if catalogue.find(key) is None]
+        return getattr(found, "hidden", ())  # a view's
+
+    def definitions(self, kind: Kind) -> tuple[dict[str, Any], ...]:
+        """What clients are told of one kind, as far as it is known here. Not to be changed by callers."""
+        found = self.offer_known(kind) or self._catalogues[kind]
+        return found.definitions(framework_meta=self.include_fastmcp_meta)
+
+    async def listed(self, kind: Kind, context: Context) -> list[Any]:
+        """The components of one kind as this request sees them, by way of the middleware."""
+        method = LIST_METHODS[kind]
+        if not self.intercepts(method):
+            return await self._listed(kind, context)
+        from mcp_runtime.framework.middleware import requests
+
+        return list(await requests.listing(self.chain, method, context, lambda: self._listed(kind, context)))
+
+    async def listing(self, kind: Kind, context: Context) -> Raw | list[dict[str, Any]]:
+        """The same as definitions; encoded already where the list is the one that everybody sees."""
+        if not self.lists_dynamically(kind):
+            return (await self.offer(kind)).encoded(framework_meta=self.include_fastmcp_meta)
+        components = await self.listed(kind, context)
+        known = self.offer_known(kind)
+        if known is not None and components == list(known):
+            return known.encoded(framework_meta=self.include_fastmcp_meta)
+        return [component.definition(framework_meta=self.include_fastmcp_meta) for component in components]
+
+    def lists_dynamically(self, kind: Kind) -> bool:
+        """Whether the list depends on who asks: middleware or `auth=`, here or in a mounted server."""
+        return self.intercepts(LIST_METHODS[kind]) or self._varies(kind)
+
+    def _varies(self, kind: Kind) -> bool:
+        return self._catalogues[kind].guarded or any(source.dynamic(kind) for source in self._sources)
+
+    async def refresh(self, kind: Kind) -> bool:
+        """Look again at what other servers offer, where that is not told us. Whether anything is new."""
+        found = False
+        for source in self._sources:
+            found = await source.refresh(kind) or found
+        if found:
+            self._changed(kind)
+        return found
+
+    async def _listed(self, kind: Kind, context: Context) -> list[Any]:
+        if not self._varies(kind):
+            return list(await self.offer(kind))
+        if not self._sources and not self._transforms:
+            return list(await self._catalogues[kind].permitted(context))
+        import asyncio
+
+        lists = await asyncio.gather(*(self._listed_by(source, kind, context) for source in self._sources))
+        return [component for component in self._merged(kind, lists)[0] if await _permits(component, context)]
+
+    async def _listed_by(self, source: Source, kind: Kind, context: Context) -> Sequence[Component]:
+        try:
+            return await source.listed(kind, context)
+        except Exception:  # noqa: BLE001 - another server may fail as it likes
+            _log.exception("%r could not be listed; the others go on without it.", source)
+            return ()
+
+    async def _load(self, source: Source, kind: Kind) -> None:
+        try:
+            await source.load(kind)
+        except Exception:  # noqa: BLE001 - another server may fail as it likes
+            _log.exception("%r could not be listed; the others go on without it.", source)
+
+    def _build(self, kind: Kind, *, whole: bool = False) -> View[Any] | None:
+        from mcp_runtime.framework.composition.views import View
+
+        lists: list[Sequence[Component]] = []
+        expiries: list[float] = []
+        for source in self._sources:
+            found = source.known(kind)
+            if found is None and not whole:
+                return None
+            lists.append(found or ())
+            expiry = source.expires(kind)
+            if found is None:
+                import time
+
+                expiry = time.monotonic() + _RETRY_SECONDS
+            if expiry is not None:
+                expiries.append(expiry)
+        components, hidden = self._merged(kind, lists)
+        view = View(
+            components,
+            hidden,
+            dynamic=any(source.dynamic(kind) for source in self._sources),
+            expires=min(expiries, default=None),
+        )
+        self._views[kind] = view
+        return view
+
+    def _merged(self, kind: Kind, lists: Sequence[Iterable[Component]]) -> tuple[list[Component], set[str]]:
+        """What clients see, and the keys of what they do not. Later sources beat earlier ones and our own (K-03)."""
+        merged: dict[str, Component] = self._catalogues[kind].everything()
+        for components in lists:
+            for component in components:
+                merged[component.key] = component
+        listed: Sequence[Any] = list(merged.values())
+        for transform in self._transforms:
+            listed = transform.apply(kind, listed)
+        shown = [component for component in listed if self._visibility.shows(component)]
+        hidden = {key for source in self._sources for key in source.hidden(kind)} | merged.keys()
+        return shown, hidden - {component.key for component in shown}
+
+    # Changes.
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have `watcher` called with the kind whenever the offer changes. Methods are held weakly."""
+        held = hasattr(watcher, "__self__")
+        self._watchers.append(weakref.WeakMethod(watcher) if held else lambda: watcher)
+
+    def _changed(self, kind: Kind) -> None:
+        self._views.pop(kind, None)
+        for reference in list(self._watchers):
+            watcher = reference()
+            if watcher is None:
+                self._watchers.remove(reference)
+            else:
+                watcher(kind)
+
+    def _everything_changed(self) -> None:
+        for kind in KINDS:
+            self._changed(kind)
+
+    # Middleware.
+
+    @property
+    def middleware(self) -> list[Any]:
+        """The middleware, outermost first. To be changed by `add_middleware`."""
+        return list(self._middleware)
+
+    def add_middleware(self, middleware: Any) -> None:
+        """Put middleware around what the server answers, inside of what was added before (FASTMCP M-13)."""
+        from mcp_runtime.framework.middleware.chain import Chain, checked_middleware
+
+        self._middleware.append(checked_middleware(middleware))
+        attached = getattr(middleware, "attached", None)
+        if attached is not None:
+            attached(self)
+        self._chain = Chain(self._middleware)
+        self._everything_changed()
+
+    def intercepts(self, method: str, kind: str = "request") -> bool:
+        """Whether middleware of this server has a hook for the method."""
+        return self._chain is not None and self._chain.touches(method, kind)
+
+    @property
+    def chain(self) -> Chain:
+        """The middleware, ready to run; for whoever asked `intercepts` before."""
+        assert self._chain is not None
+        return self._chain
+
+    # Answering.
+
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], context: Context, *, strict: bool = False
+    ) -> ToolResult:
+        """Call a tool, by way of the middleware. Raises UnknownTool and whatever the tool raises."""
+        strict = strict or self.strict_input_validation
+        if not self.intercepts("tools/call"):
+            return await self._call(name, arguments, context, strict)
+        from mcp_runtime.framework.middleware import requests
+
+        return await requests.calling(
+            self.chain, name, arguments, context, lambda name, arguments: self._call(name, arguments, context, strict)
+        )
+
+    async def _call(self, name: str, arguments: Mapping[str, Any], context: Context, strict: bool) -> ToolResult:
+        tool = await self._find("tools", name, context)
+        if tool is not None:
+            result: ToolResult = await tool.call(arguments, context, strict=strict)
+            return result
+        for mount in self._unlisted("tools/call"):
+            inner = mount.inner_name(name)
+            if inner is not None:
+                try:
+                    return await mount.call(inner, arguments, context, strict=strict)
+                except UnknownTool:
+                    continue
+        raise UnknownTool(name)
+
+    async def read(self, uri: str, context: Context) -> ResourceResult:
+        """Read a resource, by way of the middleware. Raises UnknownResource and whatever the resource raises."""
+        if not self.intercepts("resources/read"):
+            return await self._read(uri, context)
+        from mcp_runtime.framework.middleware import requests
+
+        return await requests.reading(self.chain, uri, context, lambda uri: self._read(uri, context))
+
+    async def _read(self, uri: str, context: Context) -> ResourceResult:
+        resource = await self._find("resources", uri, context)
+        if resource is not None:
+            contents: ResourceResult = await resource.contents(context)
+            return contents
+        if not (await self.offer("resources")).holds(uri):  # a hidden one is not found under a template either
+            for template in await self._candidates(uri):
+                found = template.match(uri)
+                if found is not None and (not template.auth or await _permits(template, context)):
+                    if isinstance(template, WrappedTemplate):
+                        return await template.contents_at(uri, found, context)
+                    return await template.contents(found, context)  # type: ignore[no-any-return]  # a template's
+            for mount in self._unlisted("resources/read"):
+                inner = mount.inner_uri(uri)
+                if inner is not None:
+                    try:
+                        return await mount.read(inner, context)
+                    except UnknownResource:
+                        continue
+        raise UnknownResource(uri)
+
+    async def render(self, name: str, arguments: Mapping[str, Any], context: Context) -> dict[str, Any]:
+        """Render a prompt, as the result of `prompts/get`. Raises UnknownPrompt and whatever the prompt raises."""
+        return (await self.render_prompt(name, arguments, context)).to_wire()
+
+    async def render_prompt(self, name: str, arguments: Mapping[str, Any], context: Context) -> PromptResult:
+        """The same as an object, by way of the middleware."""
+        if not self.intercepts("prompts/get"):
+            return await self._render(name, arguments, context)
+        from mcp_runtime.framework.middleware import requests
+
+        return await requests.rendering(
+            self.chain, name, arguments, context, lambda name, arguments: self._render(name, arguments, context)
+        )
+
+    async def _render(self, name: str, arguments: Mapping[str, Any], context: Context) -> PromptResult:
+        prompt = await self._find("prompts", name, context)
+        if prompt is not None:
+            result: PromptResult = await prompt.result(arguments, context)
+            return result
+        for mount in self._unlisted("prompts/get"):
+            inner = mount.inner_name(name)
+            if inner is not None:
+                try:
+                    return await mount.render(inner, arguments, context)
+                except UnknownPrompt:
+                    continue
+        raise UnknownPrompt(name)
+
+    async def _find(self, kind: Kind, key: str, context: Context) -> Any:
+        """The component, if this caller may use it."""
+        catalogue = self._catalogues[kind]
+        if not self._sources and not self._transforms:
+            return await catalogue.usable(key, context)
+        offer = await self.offer(kind)
+        found = offer.find(key)
+        if found is None and not offer.holds(key) and await self.refresh(kind):
+            found = (await self.offer(kind)).find(key)
+        if found is None or (not found.auth and found.version is None):
+            return found
+        if found is catalogue.find(key):  # our own, as it is: perhaps another version of it
+            return await catalogue.usable(key, context)
+        return found if await _permits(found, context) else None
+
+    async def _candidates(self, uri: str) -> Iterable[Any]:
+        offer = await self.offer("resourceTemplates")
+        candidates = getattr(offer, "candidates", None)
+        return offer if candidates is None else candidates(uri)
+
+    def _unlisted(self, method: str) -> Iterator[Mount]:
+        """Mounted servers whose middleware may answer for what no catalogue holds, the last one first."""
+        from mcp_runtime.framework.composition.mounts import Mount
+
+        for source in reversed(self._sources):
+            if isinstance(source, Mount) and source.answers_unlisted(method):
+                yield source
+
+    # Running.
+
+    async def start(self) -> None:
+        """Enter the lifespan, once, and those of the mounted servers."""
+        if self._lifespan is not None:
+            await self._lifespan.start()
+        if self._sources and not self._started:
+            self._started = True
+            for source in list(self._sources):
+                await source.start()
+
+    async def stop(self) -> None:
+        """Leave them, in reverse."""
+        self._started = False
+        for source in reversed(self._sources):
+            await source.stop()
+        if self._lifespan is not None:
+            await self._lifespan.stop()
+
+
+_RETRY_SECONDS = 5.0
+"""How long a server that could not be listed is left out before it is tried again."""
+
+
+async def _permits(component: Component, context: Context) -> bool:
+    from mcp_runtime.framework.catalogue import permits
+
+    return await permits(component, context)
