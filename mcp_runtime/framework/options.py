@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-__all__ = ("refuse_later", "refuse_missing", "refuse_unknown", "split_transport_options")
+__all__ = ("chosen", "one_of", "refuse_missing", "refuse_unknown", "refuse_unknown_option", "split_transport_options")
 
 TRANSPORT_OPTIONS = frozenset(
     {
@@ -26,10 +26,6 @@ TRANSPORT_OPTIONS = frozenset(
 
 _GONE = {
     "dependencies": "list them in requirements.txt, pyproject.toml or the script's own metadata block (# /// script).",
-    "tool_transformations": "this version of the framework transforms no tools yet.",
-    "tasks": "this version of the framework runs no background tasks yet.",
-    "sampling_handler": "this version samples through the client only; call ctx.sample().",
-    "sampling_handler_behavior": "this version samples through the client only; call ctx.sample().",
     "auth_server_provider": "it was renamed to auth=.",
     "prompts": "add them with @mcp.prompt or mcp.add_prompt().",
     "resources": "add them with @mcp.resource or mcp.add_resource().",
@@ -69,13 +65,35 @@ def refuse_unknown(constructor: Callable[..., Any], options: Mapping[str, Any]) 
         )
 
 
-def refuse_later(noun: str, options: Mapping[str, Any]) -> None:
-    """Raises TypeError for keywords of a decorator that ask for what is not there."""
+def refuse_unknown_option(noun: str, options: Mapping[str, Any]) -> None:
+    """Raises TypeError for a keyword that the decorator does not take, naming the nearest one."""
+    import difflib
+
     for name, value in options.items():
-        if name not in _LATER:
-            raise TypeError(f"@mcp.{noun} takes no {name}=.")
-        if value not in (None, False):
-            raise TypeError(f"@mcp.{noun}({name}=…) is not honoured by this version: {_LATER[name]}.")
+        if name in _DECORATOR_OPTIONS[noun]:
+            continue
+        if name == "app":
+            if value in (None, False):
+                continue
+            raise TypeError(f"@mcp.{noun}(app=…): this server offers no user interfaces.")
+        near = difflib.get_close_matches(name, _DECORATOR_OPTIONS[noun], n=1)
+        hint = f"did you mean {near[0]}=?" if near else f"it takes {', '.join(sorted(_DECORATOR_OPTIONS[noun]))}."
+        raise TypeError(f"@mcp.{noun} takes no {name}=; {hint}")
+
+
+def chosen(given: bool | None, setting: bool) -> bool:
+    """What the constructor was told, an explicit False too, else the setting (FASTMCP S-04)."""
+    return setting if given is None else bool(given)
+
+
+def one_of(parameter: str, given: str | None, allowed: tuple[str, ...]) -> str:
+    """The value, the first allowed one when none was given. Raises ValueError."""
+    if given is None:
+        return allowed[0]
+    if given not in allowed:
+        either = "neither" if len(allowed) == 2 else "none of"
+        raise ValueError(f"{parameter}={given!r} is {either} {' nor '.join(map(repr, allowed))}.")
+    return given
 
 
 def refuse_missing(name: str) -> NoReturn:
@@ -85,11 +103,13 @@ def refuse_missing(name: str) -> NoReturn:
     raise AttributeError(f"'FastMCP' object has no attribute {name!r}")
 
 
-_LATER = {
-    "task": "it runs no background tasks yet",
-    "auth": "it checks no scopes per component yet; the platform checks the caller",
-    "version": "it keeps one version of each component",
-    "app": "it serves no user interfaces yet",
+_COMMON = ["name", "version", "title", "description", "tags", "enabled", "icons", "meta", "task", "auth"]
+_DECORATOR_OPTIONS = {
+    "tool": frozenset(
+        (*_COMMON, "exclude_args", "annotations", "output_schema", "serializer", "timeout", "run_in_thread")
+    ),
+    "resource": frozenset((*_COMMON, "mime_type", "annotations", "security")),
+    "prompt": frozenset(_COMMON),
 }
 
 _ABSENT = {

@@ -74,14 +74,17 @@ class DirectoryResource(Resource):
         self.path = _absolute(path)
         self.recursive = recursive
         self.pattern = pattern
+        if pattern is not None and (pattern.startswith("/") or ".." in Path(pattern).parts):
+            raise ValueError(f"pattern={pattern!r} leads out of the directory.")
 
     def list_files(self) -> list[Path]:
-        """The files, without following links to folders."""
+        """The files, relative. What lies outside, by a link or by a pattern that climbs, is left out."""
+        root = self.path.resolve()
         found = self.path.rglob(self.pattern or "*") if self.recursive else self.path.glob(self.pattern or "*")
-        files = []
+        files = set()
         for path in found:
-            if path.is_file():
-                files.append(path.relative_to(self.path))
+            if path.is_file() and path.resolve().is_relative_to(root) and path.is_relative_to(self.path):
+                files.add(path.relative_to(self.path))
                 if len(files) > _MOST_FILES:
                     raise ResourceError(f"{self.path} holds more than {_MOST_FILES} files; narrow it with pattern=.")
         return sorted(files)
@@ -97,39 +100,28 @@ class DirectoryResource(Resource):
 
 
 class HttpResource(Resource):
-    """A web address, fetched on every read: http or https, no redirects, bounded in time and size."""
+    """A web address, fetched on every read: no redirects, bounded in time and size, public unless told (see `web`)."""
 
     default_mime_type: ClassVar[str] = "application/json"
 
-    def __init__(self, *, uri: object, url: str, **common: Any) -> None:
+    def __init__(
+        self, *, uri: object, url: object, allow_private: bool = False, timeout: float = _HTTP_SECONDS, **common: Any
+    ) -> None:
         super().__init__(uri=uri, **common)
-        if not url.startswith(("http://", "https://")):
-            raise ValueError(f"HttpResource reads http and https addresses, not {url!r}.")
-        self.url = url
+        self.url = str(url)
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"HttpResource reads http and https addresses, not {self.url!r}.")
+        self.allow_private = allow_private
+        """Whether the address may be in a private network, or this very host."""
+        self.timeout = timeout
 
     async def read(self) -> str:
         return await in_thread(self._fetch)
 
     def _fetch(self) -> str:
-        from urllib.error import URLError
-        from urllib.request import HTTPRedirectHandler, build_opener
+        from mcp_runtime.framework.components.web import fetch_text
 
-        class NoRedirects(HTTPRedirectHandler):
-            def redirect_request(self, *_: Any, **__: Any) -> None:
-                return None
-
-        try:
-            with build_opener(NoRedirects).open(self.url, timeout=_HTTP_SECONDS) as answer:
-                body: bytes = answer.read(_MOST_HTTP_BYTES + 1)
-                charset = answer.headers.get_content_charset() or "utf-8"
-        except (URLError, OSError) as error:
-            raise ResourceError(f"Error fetching {self.url}: {error}") from error
-        if len(body) > _MOST_HTTP_BYTES:
-            raise ResourceError(f"Error fetching {self.url}: more than {_MOST_HTTP_BYTES} bytes.")
-        try:
-            return body.decode(charset)
-        except (LookupError, UnicodeDecodeError) as error:
-            raise ResourceError(f"Error fetching {self.url}: the answer is not text.") from error
+        return fetch_text(self.url, seconds=self.timeout, most_bytes=_MOST_HTTP_BYTES, allow_private=self.allow_private)
 
 
 def _absolute(path: str | Path) -> Path:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic
 
 from mcp_runtime.framework.components.base import Component, FunctionComponent, P, R, given_name, plain_function
 from mcp_runtime.framework.components.resource import Resource, checked_uri
+from mcp_runtime.framework.components.security import SAFE, ResourceSecurity
 from mcp_runtime.framework.context import Context
 from mcp_runtime.framework.errors import InvalidSignature
 from mcp_runtime.framework.functions.arguments import Arguments
@@ -33,6 +34,7 @@ class ResourceTemplate(Component):
         name: str | None = None,
         mime_type: str | None = None,
         annotations: Annotations | Mapping[str, Any] | None = None,
+        security: ResourceSecurity | None = SAFE,
         **common: Any,
     ) -> None:
         from mcp_runtime.protocol.uri_templates import UriTemplate
@@ -41,6 +43,8 @@ class ResourceTemplate(Component):
         super().__init__(name=name or self.uri_template, **common)
         self.mime_type = mime_type or self.default_mime_type
         self.annotations = None if annotations is None else Annotations.from_wire(annotations)
+        self.security = security
+        """What the parameters may hold; None for anything."""
 
     @property
     def uri_template(self) -> str:
@@ -57,7 +61,10 @@ class ResourceTemplate(Component):
 
     def match(self, uri: str) -> dict[str, str] | None:
         """The parameters in `uri`; None if it is not of this family or not safe (FASTMCP R-11)."""
-        return self.template.match(uri)
+        if self.security == SAFE:
+            return self.template.match(uri)
+        values = self.template.match(uri, unsafe=True)
+        return values if values is None or self.security is None or self.security.allows(values) else None
 
     async def read(self, arguments: dict[str, Any]) -> Any:
         """The contents for these parameters."""

@@ -52,12 +52,6 @@ def test_a_keyword_that_is_gone_is_refused_with_its_replacement() -> None:
         FastMCP(dependencies=["pandas"])
 
 
-@pytest.mark.parametrize("keyword", ["tasks", "sampling_handler", "tool_transformations"])
-def test_a_keyword_that_cannot_be_honoured_is_refused_and_not_ignored(keyword: str) -> None:
-    with pytest.raises(TypeError, match=f"takes no {keyword}="):
-        FastMCP(**cast(dict[str, Any], {keyword: object()}))
-
-
 def test_what_is_no_auth_provider_is_refused() -> None:
     provider: Any = object()
 

@@ -241,14 +241,6 @@ def test_functions_that_take_anything_are_refused(kind: str) -> None:
         mcp.tool(starred if kind == "args" else keyed)
 
 
-@pytest.mark.parametrize("option", ["task", "auth", "version"])
-def test_options_of_later_versions_are_refused_and_not_ignored(option: str) -> None:
-    mcp = FastMCP()
-
-    with pytest.raises(TypeError, match=f"{option}=… is not honoured|{option}"):
-        mcp.tool(add, **{option: "x"})
-
-
 def test_a_misspelt_option_is_refused() -> None:
     mcp = FastMCP()
 
