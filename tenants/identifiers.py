@@ -7,7 +7,10 @@ from typing import Literal
 
 from ulid import ULID
 
-Prefix = Literal["ten", "usr", "mem", "dek", "srv", "rev", "ep", "epv", "mnt", "key", "aud", "sec", "log", "req"]
+Prefix = Literal[
+    "ten", "usr", "mem", "dek", "srv", "rev", "ep", "epv", "mnt", "key", "aud", "sec", "log", "req",
+    "cli", "con", "grt", "sgk",
+]  # fmt: skip
 
 ID_LENGTH = 30
 """The longest identifier: a prefix of three letters, an underscore and 26 characters."""

@@ -20,6 +20,8 @@ from django.db import transaction
 
 KEYS: Final = "stoa:keys"
 """Carries the identifier of an API key that no longer means what it did."""
+GRANTS: Final = "stoa:grants"
+"""Carries `<login> <subject>` of a login that was revoked, or `*` when an issuer's keys changed."""
 PLANS: Final = "stoa:plans"
 """Carries `<tenant slug>/<endpoint slug>` whose plan changed."""
 

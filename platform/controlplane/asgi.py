@@ -2,6 +2,7 @@
 """The composition root: the one ASGI application, and the one place that joins the runtime's ports to their tables.
 
     /t/…            the MCP gateway, in front of Django (PERFORMANCE 3: Django's layers alone cost 20 times a call)
+    /t/…/oauth/…    the tenants' issuers, in Django, as are the well-known addresses
     websockets      Channels: live pages of the dashboard
     all the rest    Django
 
@@ -31,8 +32,12 @@ from controlplane import urls  # noqa: F401 - the first request shall not pay fo
 from controlplane.api.bodies import Application, BodyLimit, Receive, Scope, Send
 from controlplane.composition.catalogue import DatabaseCatalogue
 from controlplane.dashboard.routing import websocket_urlpatterns
+from controlplane.issuer.trust import DatabaseTrust
+from controlplane.issuer.urls import serves as issuer_serves
 from controlplane.keys.credentials import DatabaseCredentials
 from controlplane.vault.secrets import DatabaseSecrets
+from mcp_runtime.authorization.credentials import KeysAndTokens
+from mcp_runtime.authorization.trusted import TrustedIssuers
 from mcp_runtime.gateway.app import Gateway
 from mcp_runtime.gateway.settings import GatewaySettings
 from mcp_runtime.sandbox.client import RunnerClient
@@ -45,7 +50,7 @@ class Runtime:
         self.sandboxes = RunnerClient(Path(settings.STOA_RUNNER_SOCKET), DatabaseSecrets())
         self.gateway = Gateway(
             DatabaseCatalogue(),
-            DatabaseCredentials(),
+            KeysAndTokens(DatabaseCredentials(), TrustedIssuers(DatabaseTrust())),
             self.sandboxes,
             GatewaySettings(public_url=settings.STOA_PUBLIC_URL, allowed_hosts=tuple(settings.ALLOWED_HOSTS)),
         )
@@ -69,7 +74,7 @@ class Stoa:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
-            case "http" if Gateway.serves(scope):
+            case "http" if Gateway.serves(scope) and not issuer_serves(scope["path"]):
                 runtime = await self._runtime()
                 await runtime.gateway(scope, receive, send)
             case "http":

@@ -1,4 +1,4 @@
-"""Django's half of the URLs. `/t/…` never comes here: `controlplane.asgi` answers it in front of Django."""
+"""Django's half of the URLs. Of `/t/…` only the issuers come here: `controlplane.asgi` answers endpoints before it."""
 
 from __future__ import annotations
 
@@ -10,5 +10,6 @@ urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("api/v1/", include("controlplane.api.urls")),
+    path("", include("controlplane.issuer.urls")),
     path("", include("controlplane.dashboard.urls")),
 ]

@@ -67,6 +67,8 @@ def test_no_other_policy_lets_the_application_see_more() -> None:
         "tenants_membership",
         "keys_apikey",
         "registry_revision",
+        "issuer_signingkey",
+        "issuer_revokedlogin",
     }
 
 
@@ -178,6 +180,8 @@ def test_lookup_functions_are_pinned_and_granted_to_the_application_alone() -> N
     )
 
     assert [name for name, *_ in functions] == [
+        "issuer_revocations",  # identifiers of logins that ended a moment ago, for gateways
+        "issuer_signers",  # public keys, for gateways
         "keys_tenant",
         "registry_stuck_builds",  # identifiers alone, for the sweep that finds builds nobody works on
         "tenants_all",

@@ -14,6 +14,8 @@ STOA_STORE = env.path("STOA_STORE", default=STOA_HOME / "store")
 STOA_MAX_UPLOAD_BYTES = env.integer("STOA_MAX_UPLOAD_MB", default=50, least=1, most=50) * 1024 * 1024
 STOA_RUNNER_SOCKET = env.path("STOA_RUNNER_SOCKET", default=STOA_HOME / "run" / "runner.sock")
 STOA_BUILD_INDEX_URL = env.url("STOA_BUILD_INDEX_URL", ("https", "http"), default="https://pypi.org/simple")
+STOA_FETCH_NETWORKS = env.words("STOA_FETCH_NETWORKS")
+"""Networks (10.0.0.0/8) whose hosts may be fetched from though they are not public: clients on an intranet."""
 STOA_SANDBOX_LAUNCHER = env.choice(
     "STOA_SANDBOX_LAUNCHER",
     ("auto", "zygote", "bubblewrap", "landlock", "container", "process"),
@@ -38,6 +40,7 @@ INSTALLED_APPS = [
     "controlplane.vault",
     "controlplane.registry",
     "controlplane.composition",
+    "controlplane.issuer",
     "controlplane.api",
     "controlplane.dashboard",
     "controlplane.cli",

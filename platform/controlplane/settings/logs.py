@@ -21,6 +21,7 @@ _SECRET_NAMES = re.compile(r"passw|secret|token|authorization|cookie|credential|
 
 _SECRET_TEXT = (
     (re.compile(r"(stoa_[a-z2-7]{8}_)[A-Za-z0-9_-]{8,}"), rf"\1{HIDDEN}"),  # API keys, whole or cut short
+    (re.compile(r"(stoa_(?:ac|rt|cs|rg|dc)_)[A-Za-z0-9_-]{8,}"), rf"\1{HIDDEN}"),  # what issuers hand out
     (re.compile(r"\b((?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"), HIDDEN),  # JSON web tokens
     (re.compile(r"(://[^/\s:@]*:)[^/\s@]+(@)"), rf"\1{HIDDEN}\2"),  # passwords in URLs
@@ -41,6 +42,7 @@ def logging_configuration(*, json: bool, level: str) -> dict[str, Any]:
             # The gateway and the API have their own records of calls; uvicorn's lines would repeat paths and queries.
             "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
             "httpx2": {"level": "WARNING"},
+            "authlib": {"level": "INFO"},  # at DEBUG it writes the tokens it issues
             "asyncio": {"level": "WARNING"},
             # A line for each message that comes and goes; tasks say themselves what is worth reading. Failures stay.
             "celery.beat": {"level": "WARNING"},

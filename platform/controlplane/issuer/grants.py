@@ -1,0 +1,159 @@
+"""The grants of OAuth 2.1 on Authlib's classes: codes with PKCE (S256 only), rotating refresh tokens.
+
+Authlib brings the order of the checks and the errors; what is looked up, kept and issued is `logins`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, InvalidScopeError, OAuth2Error
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
+from authlib.oauth2.rfc7636 import CodeChallenge
+from django.utils import timezone
+
+from controlplane.accounts.models import User
+from controlplane.issuer import logins, secrets
+from controlplane.issuer.addresses import endpoint_of, resource_url
+from controlplane.issuer.endpoints import Target, find_endpoint
+from controlplane.issuer.models import AuthorizationCode, Client, RefreshToken
+
+CODE_LIFETIME = timedelta(seconds=60)
+AUTH_METHODS = ["none", "client_secret_basic", "client_secret_post"]
+
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+class InvalidTargetError(OAuth2Error):
+    """RFC 8707 section 2."""
+
+    error = "invalid_target"
+
+
+class Pkce(CodeChallenge):
+    """Every client proves that it began what it finishes; `plain` does not exist here (PROTOCOL O-01)."""
+
+    DEFAULT_CODE_CHALLENGE_METHOD = "S256"
+    SUPPORTED_CODE_CHALLENGE_METHOD: ClassVar = ["S256"]
+
+    def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:
+        parameters = grant.request.payload.data
+        if parameters.get("code_challenge_method") != "S256":
+            raise InvalidRequestError("PKCE is required: send 'code_challenge_method=S256'.")
+        if not _CHALLENGE.fullmatch(parameters.get("code_challenge", "")):
+            raise InvalidRequestError("PKCE is required: 'code_challenge' is the base64url SHA-256 of the verifier.")
+
+
+class CodeGrant(AuthorizationCodeGrant):
+    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+
+    @staticmethod
+    def validate_authorization_redirect_uri(request: Any, client: Client) -> str:
+        """An address that was not registered is never followed, so its error has no redirect either."""
+        uri = request.payload.redirect_uri
+        if not uri:
+            raise InvalidRequestError("The parameter 'redirect_uri' is missing.")
+        if not client.check_redirect_uri(uri):
+            raise InvalidRequestError("The client did not register this 'redirect_uri'.")
+        return str(uri)
+
+    def generate_authorization_code(self) -> str:
+        return secrets.new_secret("ac")
+
+    def save_authorization_code(self, code: str, request: Any) -> None:
+        target = request.target
+        AuthorizationCode.objects.create(
+            digest=secrets.digest(code),
+            client=request.client,
+            user=request.user,
+            endpoint_id=target.endpoint_id,
+            redirect_uri=request.payload.redirect_uri,
+            resource=target.resource,
+            scopes=request.scope.split(),
+            code_challenge=request.payload.data["code_challenge"],
+            expires_at=timezone.now() + CODE_LIFETIME,
+        )
+
+    def validate_token_request(self) -> None:
+        super().validate_token_request()
+        _same_resource(self.request, self.request.authorization_code.resource)
+
+    def query_authorization_code(self, code: str, client: Client) -> AuthorizationCode | None:
+        return logins.redeem_code(code, client)
+
+    def authenticate_user(self, authorization_code: AuthorizationCode) -> User | None:
+        """Between the page and this moment the person may have left, or lost the right."""
+        user = authorization_code.user
+        may = logins.who_may(user, self.server.tenant.slug, authorization_code.scopes)
+        return user if may == authorization_code.scopes else None
+
+    def generate_token(self, user: User, scope: str, include_refresh_token: bool = True, **unused: Any) -> Any:
+        code = self.request.authorization_code
+        login = logins.open_login(
+            self.request.client,
+            user,
+            endpoint_id=code.endpoint_id,
+            resource=code.resource,
+            scopes=scope.split(),
+        )
+        code.grant = login
+        token = logins.access_token(login, self.server.tenant.slug, scopes=scope.split())
+        return {**token, "refresh_token": logins.refresh_token(login)} if include_refresh_token else token
+
+    def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
+        """It stays, used: a second use must be noticed."""
+        authorization_code.save(update_fields=["grant"])
+        logins.drop_expired(timezone.now())
+
+
+class RefreshGrant(RefreshTokenGrant):
+    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+    INCLUDE_NEW_REFRESH_TOKEN = True
+
+    def validate_token_request(self) -> None:
+        super().validate_token_request()
+        _same_resource(self.request, self.request.refresh_token.grant.resource)
+
+    def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
+        return logins.redeem_refresh_token(refresh_token, self.request.client)
+
+    def authenticate_user(self, refresh_token: RefreshToken) -> User:
+        user = refresh_token.grant.user
+        may = logins.who_may(user, self.server.tenant.slug, refresh_token.grant.scopes) if user else []
+        if user is None or may != refresh_token.grant.scopes:
+            raise InvalidGrantError("The person may no longer do what this token was for: log in again.")
+        return user
+
+    def generate_token(self, user: User, scope: str, **unused: Any) -> Any:
+        login = self.request.refresh_token.grant
+        wanted = scope.split()
+        if not set(wanted) <= set(login.scopes):
+            raise InvalidScopeError
+        token = logins.access_token(login, self.server.tenant.slug, scopes=wanted)
+        return {**token, "refresh_token": logins.refresh_token(login)}
+
+    def revoke_old_credential(self, refresh_token: RefreshToken) -> None:
+        """It was marked as used when it was found; within the grace window it works on."""
+
+
+def target_of(named: Sequence[str], tenant: str) -> Target:
+    """The resource and the endpoint that a request names. Raises InvalidTargetError."""
+    if len(named) != 1:
+        raise InvalidTargetError("Name one resource: the address of the endpoint, as its metadata has it.")
+    endpoint = endpoint_of(named[0], tenant)
+    endpoint_id = find_endpoint(endpoint) if endpoint else None
+    if endpoint is None or endpoint_id is None:
+        raise InvalidTargetError("There is no such resource at this issuer.")
+    return Target(resource_url(tenant, endpoint), endpoint_id)
+
+
+def _same_resource(request: Any, granted: str) -> None:
+    """A token request may name the resource again, and no other (RFC 8707 section 2.2, PROTOCOL O-03)."""
+    tenant = request.tenant
+    for named in request.payload.datalist.get("resource", []):
+        endpoint = endpoint_of(named, tenant)
+        if endpoint is None or resource_url(tenant, endpoint) != granted:
+            raise InvalidTargetError("This was granted for another resource.")
