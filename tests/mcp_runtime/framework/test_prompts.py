@@ -32,6 +32,7 @@ def turns(result: Any) -> list[tuple[str, str]]:
     return [(message.role, message.content.text) for message in result.messages]
 
 
+@pytest.mark.fastmcp("P-01", "P-02")
 @pytest.mark.parametrize(
     ("register", "name"),
     [
@@ -44,7 +45,6 @@ def turns(result: Any) -> list[tuple[str, str]]:
     ],
 )
 async def test_every_form_of_the_decorator_offers_the_prompt(register: Any, name: str) -> None:
-    """P-01, P-02"""
     mcp = FastMCP()
 
     register(mcp)
@@ -54,8 +54,8 @@ async def test_every_form_of_the_decorator_offers_the_prompt(register: Any, name
         assert turns(await client.get_prompt(name, {"name": "birds"})) == [("user", "About birds")]
 
 
+@pytest.mark.fastmcp("P-03", "P-04", "P-05", "P-07", "P-08")
 async def test_what_the_decorator_says_is_listed() -> None:
-    """P-03, P-04, P-05, P-07, P-08"""
     mcp = FastMCP()
     mcp.prompt(
         topic, title="T", description="D", tags={"t"}, icons=[{"src": "https://example.com/i.png"}], meta={"v": "1"}
@@ -70,8 +70,8 @@ async def test_what_the_decorator_says_is_listed() -> None:
     assert result.description == "D"
 
 
+@pytest.mark.fastmcp("P-06")
 async def test_a_disabled_prompt_is_unknown() -> None:
-    """P-06"""
     mcp = FastMCP()
     mcp.prompt(topic, enabled=False)
 
@@ -80,8 +80,8 @@ async def test_a_disabled_prompt_is_unknown() -> None:
             await client.get_prompt("topic", {"name": "x"})
 
 
+@pytest.mark.fastmcp("P-09")
 async def test_arguments_are_listed_with_how_to_write_them() -> None:
-    """P-09"""
     mcp = FastMCP()
 
     @mcp.prompt
@@ -106,18 +106,16 @@ async def test_arguments_are_listed_with_how_to_write_them() -> None:
     ]
 
 
+@pytest.mark.fastmcp("P-10")
 async def test_arguments_that_are_not_texts_are_read_from_json() -> None:
-    """P-10"""
-
     def it(numbers: list[int], text: str) -> str:
         return f"{sum(numbers)} {text}"
 
     assert turns(await rendered(it, {"numbers": "[1, 2]", "text": "[3]"})) == [("user", "3 [3]")]
 
 
+@pytest.mark.fastmcp("P-10")
 async def test_an_argument_that_does_not_fit_is_an_error() -> None:
-    """P-10"""
-
     def it(numbers: list[int]) -> str:
         return ""
 
@@ -125,14 +123,15 @@ async def test_an_argument_that_does_not_fit_is_an_error() -> None:
         await rendered(it, {"numbers": "many"})
 
 
+@pytest.mark.fastmcp("P-10")
 async def test_missing_arguments_are_named() -> None:
-    """P-10"""
     with pytest.raises(InvalidParams, match="Missing required arguments: name"):
         await rendered(topic)
 
 
+@pytest.mark.fastmcp("P-11", status="safer")
 async def test_a_default_given_as_a_field_is_the_default() -> None:
-    """P-11: the real library prints the field itself."""
+    """The real library prints the field itself."""
 
     def it(kind: str = Field(default="summary", description="What kind")) -> str:
         return f"A {kind}"
@@ -140,6 +139,7 @@ async def test_a_default_given_as_a_field_is_the_default() -> None:
     assert turns(await rendered(it)) == [("user", "A summary")]
 
 
+@pytest.mark.fastmcp("P-20", "P-21", "P-22", "P-23", "P-24")
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -160,8 +160,8 @@ async def test_what_a_prompt_returns_becomes_messages(value: Any, expected: list
     assert turns(await rendered(lambda: value)) == expected
 
 
+@pytest.mark.fastmcp("P-24")
 async def test_a_message_may_hold_any_content() -> None:
-    """P-24"""
     picture = ImageContent(type="image", data="eA==", mime_type="image/png")
 
     result = await rendered(lambda: [Message(picture), Message({"a": 1})])
@@ -170,16 +170,15 @@ async def test_a_message_may_hold_any_content() -> None:
     assert result.messages[1].content.text == '{"a":1}'
 
 
+@pytest.mark.fastmcp("P-24")
 async def test_a_prompt_result_may_say_more() -> None:
-    """P-24"""
     result = await rendered(lambda: PromptResult("hi", description="Now", meta={"v": 1}))
 
     assert (result.description, result.meta) == ("Now", {"v": 1})
 
 
+@pytest.mark.fastmcp("P-25", "C-01")
 async def test_prompts_may_be_asynchronous_and_take_the_context() -> None:
-    """P-25, C-01"""
-
     async def it(ctx: Context, name: str) -> str:
         await asyncio.sleep(0)
         return f"{name} {ctx.fastmcp.name[:7]}"
@@ -187,6 +186,7 @@ async def test_prompts_may_be_asynchronous_and_take_the_context() -> None:
     assert turns(await rendered(it, {"name": "x"})) == [("user", "x FastMCP")]
 
 
+@pytest.mark.fastmcp("S-04", status="safer")
 @pytest.mark.parametrize(
     ("masked", "error", "text"),
     [
@@ -196,7 +196,7 @@ async def test_prompts_may_be_asynchronous_and_take_the_context() -> None:
     ],
 )
 async def test_errors_are_masked_when_the_server_says_so(masked: bool, error: Exception, text: str) -> None:
-    """S-04: the real library leaks them."""
+    """The real library leaks them."""
     mcp = FastMCP(mask_error_details=masked)
 
     @mcp.prompt
@@ -209,7 +209,7 @@ async def test_errors_are_masked_when_the_server_says_so(masked: bool, error: Ex
     assert refused.value.message == text
 
 
+@pytest.mark.fastmcp("P-01")
 def test_functions_that_take_anything_are_refused() -> None:
-    """P-01"""
     with pytest.raises(ValueError, match=r"\*\*kwargs are not supported as prompts"):
         FastMCP().prompt(lambda **rest: "x", name="x")

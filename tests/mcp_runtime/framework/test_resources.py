@@ -35,8 +35,8 @@ async def read(mcp: FastMCP, uri: str) -> list[Any]:
         return await client.read_resource(uri)
 
 
+@pytest.mark.fastmcp("R-01")
 async def test_a_resource_runs_on_every_read() -> None:
-    """R-01"""
     mcp, reads = FastMCP(), []
 
     @mcp.resource("weather://current")
@@ -58,8 +58,8 @@ async def test_a_resource_runs_on_every_read() -> None:
     assert second == [TextResourceContents(uri="weather://current", mime_type="text/plain", text="2")]
 
 
+@pytest.mark.fastmcp("R-01")
 def test_a_resource_without_its_uri_is_refused_with_a_hint() -> None:
-    """R-01"""
     mcp = FastMCP()
 
     with pytest.raises(TypeError, match="needs its URI"):
@@ -69,8 +69,9 @@ def test_a_resource_without_its_uri_is_refused_with_a_hint() -> None:
             return ""
 
 
+@pytest.mark.fastmcp("R-01", status="safer")
 async def test_one_function_may_stand_behind_two_uris() -> None:
-    """R-01: the real library fails at it."""
+    """The real library fails at it."""
     mcp = FastMCP()
 
     @mcp.resource("data://new/{name}")
@@ -82,14 +83,14 @@ async def test_one_function_may_stand_behind_two_uris() -> None:
     assert (await read(mcp, "data://new/b"))[0].text == "b"
 
 
+@pytest.mark.fastmcp("R-02")
 def test_a_uri_has_a_scheme() -> None:
-    """R-02"""
     with pytest.raises(ValueError, match="needs a scheme, as in 'data://config'"):
         FastMCP().resource("config")
 
 
+@pytest.mark.fastmcp("R-03", "R-04", "R-05", "R-06", "R-07", "R-08", "R-09")
 async def test_what_the_decorator_says_is_listed() -> None:
-    """R-03 to R-09"""
     mcp = FastMCP()
 
     @mcp.resource(
@@ -118,8 +119,8 @@ async def test_what_the_decorator_says_is_listed() -> None:
     assert listed.meta == {"k": 1, "_fastmcp": {"tags": ["t"]}}
 
 
+@pytest.mark.fastmcp("R-07")
 async def test_a_disabled_resource_is_unknown() -> None:
-    """R-07"""
     mcp = FastMCP()
     mcp.resource("e://x", enabled=False, name="x")(lambda: "x")
 
@@ -137,6 +138,7 @@ async def test_a_hidden_resource_is_not_found_under_a_template_either() -> None:
         await read(mcp, "e://x")
 
 
+@pytest.mark.fastmcp("R-20", "R-21")
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -153,24 +155,24 @@ async def test_values_become_text(value: Any, text: str) -> None:
     assert await read(mcp, "data://x") == [TextResourceContents(uri="data://x", mime_type="text/plain", text=text)]
 
 
+@pytest.mark.fastmcp("R-22")
 async def test_bytes_become_a_blob() -> None:
-    """R-22"""
     mcp = FastMCP()
     mcp.resource("data://x", name="x", mime_type="image/png")(lambda: b"hi")
 
     assert await read(mcp, "data://x") == [BlobResourceContents(uri="data://x", mime_type="image/png", blob="aGk=")]
 
 
+@pytest.mark.fastmcp("R-23", status="document")
 async def test_none_is_no_contents() -> None:
-    """R-23, decided in 0.3"""
     mcp = FastMCP()
     mcp.resource("data://x", name="x")(lambda: None)
 
     assert await read(mcp, "data://x") == []
 
 
+@pytest.mark.fastmcp("R-24")
 async def test_a_returned_resource_is_read_in_turn() -> None:
-    """R-24"""
     mcp = FastMCP()
     mcp.resource("data://x", name="x")(lambda: TextResource(uri="data://y", text="inner", mime_type="text/html"))
 
@@ -188,8 +190,8 @@ async def test_several_contents_keep_their_types_and_order() -> None:
     assert (second.blob, second.mime_type) == ("Yg==", "image/png")
 
 
+@pytest.mark.fastmcp("R-40", "C-01")
 async def test_resources_may_be_asynchronous_and_take_the_context() -> None:
-    """R-40, C-01"""
     mcp = FastMCP("named")
 
     @mcp.resource("data://x")
@@ -199,16 +201,16 @@ async def test_resources_may_be_asynchronous_and_take_the_context() -> None:
     assert (await read(mcp, "data://x"))[0].text == "named"
 
 
+@pytest.mark.fastmcp("T-16")
 async def test_synchronous_resources_run_in_threads() -> None:
-    """T-16, for resources"""
     mcp = FastMCP()
     mcp.resource("data://x", name="x")(lambda: str(threading.current_thread() is threading.main_thread()))
 
     assert (await read(mcp, "data://x"))[0].text == "False"
 
 
+@pytest.mark.fastmcp("R-10")
 async def test_a_template_captures_one_decoded_segment() -> None:
-    """R-10"""
     mcp = FastMCP()
 
     @mcp.resource("users://{user_id}/profile")
@@ -222,8 +224,8 @@ async def test_a_template_captures_one_decoded_segment() -> None:
         assert json.loads((await client.read_resource("users://7/profile"))[0].text) == {"id": 7}
 
 
+@pytest.mark.fastmcp("R-10", "R-41")
 async def test_what_no_template_matches_is_unknown() -> None:
-    """R-10, R-41"""
     mcp = FastMCP()
     mcp.resource("users://{name}/profile", name="p")(lambda name: name)
 
@@ -232,17 +234,18 @@ async def test_what_no_template_matches_is_unknown() -> None:
     assert (refused.value.code, refused.value.data) == (-32602, {"uri": "users://a/b/profile"})
 
 
+@pytest.mark.fastmcp("R-11")
 async def test_a_wildcard_captures_slashes() -> None:
-    """R-11"""
     mcp = FastMCP()
     mcp.resource("files://{path*}", name="f")(lambda path: path)
 
     assert (await read(mcp, "files://a/b%20c/d.txt"))[0].text == "a/b c/d.txt"
 
 
+@pytest.mark.fastmcp("R-11", status="safer")
 @pytest.mark.parametrize("path", ["../secret", "a/%2e%2e/b", "/etc/passwd", "%2Fetc/passwd", "a%00b"])
 async def test_a_path_that_climbs_matches_nothing(path: str) -> None:
-    """R-11: the document's own example publishes the file system."""
+    """The document's own example publishes the file system."""
     mcp = FastMCP()
     mcp.resource("files://{path*}", name="f")(lambda path: "leak")
 
@@ -250,12 +253,12 @@ async def test_a_path_that_climbs_matches_nothing(path: str) -> None:
         await read(mcp, f"files://{path}")
 
 
+@pytest.mark.fastmcp("R-12")
 @pytest.mark.parametrize(
     ("query", "answer"),
     [("", [None, 10]), ("?limit=3", [None, 3]), ("?filter=a&limit=2&filter=b", ["a", 2]), ("?other=1", [None, 10])],
 )
 async def test_query_parameters_are_optional(query: str, answer: list[Any]) -> None:
-    """R-12"""
     mcp = FastMCP()
 
     @mcp.resource("data://items{?filter,limit}")
@@ -265,8 +268,8 @@ async def test_query_parameters_are_optional(query: str, answer: list[Any]) -> N
     assert json.loads((await read(mcp, f"data://items{query}"))[0].text) == answer
 
 
+@pytest.mark.fastmcp("R-12")
 async def test_a_bad_query_value_is_an_error() -> None:
-    """R-12"""
     mcp = FastMCP()
     mcp.resource("data://items{?limit}", name="i")(_limited)
 
@@ -278,6 +281,7 @@ def _limited(limit: int = 1) -> int:
     return limit
 
 
+@pytest.mark.fastmcp("R-12", "R-13")
 @pytest.mark.parametrize(
     ("uri", "function", "complaint"),
     [
@@ -291,21 +295,21 @@ def _limited(limit: int = 1) -> int:
     ],
 )
 def test_a_template_and_its_function_must_agree(uri: str, function: Any, complaint: str) -> None:
-    """R-12, R-13"""
     mcp = FastMCP()
 
     with pytest.raises(ValueError, match=complaint):
         mcp.resource(uri, name="x")(function)
 
 
+@pytest.mark.fastmcp("R-13")
 async def test_a_function_may_take_any_keyword() -> None:
-    """R-13"""
     mcp = FastMCP()
     mcp.resource("data://{a}/{b}", name="x")(lambda a, **rest: f"{a} {rest}")
 
     assert (await read(mcp, "data://1/2"))[0].text == "1 {'b': '2'}"
 
 
+@pytest.mark.fastmcp("R-41", "S-04")
 @pytest.mark.parametrize(
     ("masked", "error", "text"),
     [
@@ -315,7 +319,6 @@ async def test_a_function_may_take_any_keyword() -> None:
     ],
 )
 async def test_errors_are_masked_when_the_server_says_so(masked: bool, error: Exception, text: str) -> None:
-    """R-41, S-04"""
     mcp = FastMCP(mask_error_details=masked)
 
     @mcp.resource("data://x")
@@ -327,8 +330,8 @@ async def test_errors_are_masked_when_the_server_says_so(masked: bool, error: Ex
     assert (refused.value.message, refused.value.code) == (text, -32603)
 
 
+@pytest.mark.fastmcp("R-30", "R-31", "R-34")
 async def test_static_resources_are_read(tmp_path: Path) -> None:
-    """R-30, R-31, R-34"""
     (tmp_path / "app.log").write_text("line")
     (tmp_path / "dot.png").write_bytes(b"\x89PNG")
     mcp = FastMCP()
@@ -343,14 +346,14 @@ async def test_static_resources_are_read(tmp_path: Path) -> None:
     assert (await read(mcp, "file:///dot.png"))[0].blob == "iVBORw=="
 
 
+@pytest.mark.fastmcp("R-31")
 def test_a_files_path_is_absolute() -> None:
-    """R-31"""
     with pytest.raises(ValueError, match="absolute"):
         FileResource(uri="file:///x", path="x")
 
 
+@pytest.mark.fastmcp("R-31")
 async def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """R-31"""
     mcp = FastMCP(mask_error_details=True)
     mcp.add_resource(FileResource(uri="file:///gone", path=tmp_path / "gone"))
 
@@ -358,6 +361,7 @@ async def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         await read(mcp, "file:///gone")
 
 
+@pytest.mark.fastmcp("R-33")
 @pytest.mark.parametrize(
     ("options", "files"),
     [
@@ -367,7 +371,6 @@ async def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     ],
 )
 async def test_a_directory_lists_its_files(tmp_path: Path, options: Any, files: list[str]) -> None:
-    """R-33"""
     (tmp_path / "sub").mkdir()
     for name in ("a.txt", "b.md", "sub/c.txt"):
         (tmp_path / name).touch()
@@ -379,15 +382,14 @@ async def test_a_directory_lists_its_files(tmp_path: Path, options: Any, files: 
     assert (json.loads(contents.text), contents.mime_type) == ({"files": files}, "application/json")
 
 
+@pytest.mark.fastmcp("R-32")
 def test_a_web_resource_reads_web_addresses_only() -> None:
-    """R-32"""
     with pytest.raises(ValueError, match="http and https"):
         HttpResource(uri="remote://x", url="file:///etc/passwd")
 
 
+@pytest.mark.fastmcp("R-34")
 async def test_a_subclass_of_resource_answers_with_its_read() -> None:
-    """R-34"""
-
     class Clock(Resource):
         async def read(self) -> str:
             return "noon"

@@ -17,13 +17,13 @@ from mcp_runtime.framework.types import Icon
 from mcp_runtime.protocol.errors import UnknownPrompt, UnknownResource, UnknownTool
 
 
+@pytest.mark.fastmcp("S-01")
 def test_a_server_without_a_name_gets_one() -> None:
-    """S-01"""
     assert re.fullmatch(r"FastMCP-[0-9a-f]{4}", FastMCP().name)
 
 
+@pytest.mark.fastmcp("S-01", "S-11")
 async def test_clients_learn_who_the_server_is() -> None:
-    """S-01, S-11"""
     mcp = FastMCP(
         "Weather",
         "Ask about the weather.",
@@ -59,8 +59,8 @@ def test_what_is_no_auth_provider_is_refused() -> None:
         FastMCP(auth=provider)
 
 
+@pytest.mark.fastmcp("S-11")
 def test_transport_options_are_kept_for_run_with_a_warning() -> None:
-    """S-11"""
     with pytest.warns(DeprecationWarning, match=r"port, stateless_http: how a server listens is said to run\(\)"):
         mcp = FastMCP(port=9000, stateless_http=True)
 
@@ -77,8 +77,8 @@ def test_a_method_of_later_versions_is_named() -> None:
         _ = FastMCP().sse_app
 
 
+@pytest.mark.fastmcp("S-05")
 async def test_a_duplicate_replaces_the_first_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """S-05"""
     mcp = FastMCP()
 
     with caplog.at_level(logging.WARNING):
@@ -90,9 +90,9 @@ async def test_a_duplicate_replaces_the_first_and_is_logged(caplog: pytest.LogCa
         assert (await client.call_tool("n")).content[0].text == "2"
 
 
+@pytest.mark.fastmcp("S-05")
 @pytest.mark.parametrize(("policy", "kept"), [("replace", "2"), ("ignore", "1")])
 async def test_a_duplicate_is_treated_as_the_policy_says(policy: str, kept: str) -> None:
-    """S-05"""
     mcp = FastMCP(on_duplicate_tools=policy)
     mcp.tool(lambda: 1, name="n")
     mcp.tool(lambda: 2, name="n")
@@ -101,6 +101,7 @@ async def test_a_duplicate_is_treated_as_the_policy_says(policy: str, kept: str)
         assert (await client.call_tool("n")).content[0].text == kept
 
 
+@pytest.mark.fastmcp("S-05", "S-06", "S-07")
 @pytest.mark.parametrize(
     ("parameter", "register"),
     [
@@ -112,7 +113,6 @@ async def test_a_duplicate_is_treated_as_the_policy_says(policy: str, kept: str)
     ],
 )
 def test_a_duplicate_can_be_an_error(parameter: str, register: Any) -> None:
-    """S-05, S-06, S-07"""
     mcp = FastMCP(**cast(dict[str, Any], {parameter: "error"}))
     register(mcp)
 
@@ -120,14 +120,14 @@ def test_a_duplicate_can_be_an_error(parameter: str, register: Any) -> None:
         register(mcp)
 
 
+@pytest.mark.fastmcp("S-05")
 def test_an_unknown_policy_is_refused_with_the_four() -> None:
-    """S-05"""
     with pytest.raises(ValueError, match="'warn', 'replace', 'error', 'ignore'"):
         FastMCP(on_duplicate_tools="explode")
 
 
+@pytest.mark.fastmcp("S-08")
 def test_the_prefix_format_is_one_of_two() -> None:
-    """S-08"""
     assert FastMCP(resource_prefix_format="protocol").resource_prefix_format == "protocol"
     with pytest.raises(ValueError, match="neither 'path' nor 'protocol'"):
         FastMCP(resource_prefix_format="flat")
@@ -141,6 +141,7 @@ def tagged(**filters: Any) -> FastMCP:
     return mcp
 
 
+@pytest.mark.fastmcp("S-09", "S-10")
 @pytest.mark.parametrize(
     ("filters", "shown"),
     [
@@ -151,13 +152,12 @@ def tagged(**filters: Any) -> FastMCP:
     ],
 )
 async def test_tag_filters_decide_what_is_listed(filters: Any, shown: list[str]) -> None:
-    """S-09, S-10"""
     async with Client(tagged(**filters)) as client:
         assert [tool.name for tool in await client.list_tools()] == shown
 
 
+@pytest.mark.fastmcp("S-09")
 async def test_what_a_filter_hides_cannot_be_used() -> None:
-    """S-09"""
     mcp = FastMCP(include_tags={"public"})
     mcp.tool(lambda: 1, name="t")
     mcp.resource("data://r", name="r")(lambda: "r")
@@ -172,15 +172,14 @@ async def test_what_a_filter_hides_cannot_be_used() -> None:
             await client.get_prompt("p")
 
 
+@pytest.mark.fastmcp("S-11")
 async def test_the_frameworks_own_meta_can_be_left_out() -> None:
-    """S-11"""
     async with Client(tagged(include_fastmcp_meta=False)) as client:
         assert [tool.meta for tool in await client.list_tools()] == [None, None, None]
 
 
+@pytest.mark.fastmcp("S-11")
 async def test_tools_may_be_given_to_the_constructor() -> None:
-    """S-11"""
-
     def one() -> int:
         return 1
 
@@ -188,8 +187,8 @@ async def test_tools_may_be_given_to_the_constructor() -> None:
         assert await client.call_tool("one") == 1
 
 
+@pytest.mark.fastmcp("S-11")
 async def test_the_lifespan_surrounds_the_requests() -> None:
-    """S-11"""
     steps: list[str] = []
 
     @asynccontextmanager
@@ -211,8 +210,8 @@ async def test_the_lifespan_surrounds_the_requests() -> None:
     assert steps == ["up", "call", "call", "down"]
 
 
+@pytest.mark.fastmcp("S-11")
 async def test_a_lifespan_that_failed_is_tried_again() -> None:
-    """S-11"""
     tries: list[int] = []
 
     @asynccontextmanager

@@ -19,8 +19,8 @@ from mcp_runtime.framework.types import ErrorData
 from mcp_runtime.protocol.errors import McpError, UnknownTool
 
 
+@pytest.mark.fastmcp("T-15")
 async def test_an_asynchronous_tool_runs_on_the_event_loop() -> None:
-    """T-15"""
     mcp = FastMCP()
 
     @mcp.tool
@@ -31,8 +31,9 @@ async def test_an_asynchronous_tool_runs_on_the_event_loop() -> None:
         assert await client.call_tool("where") == True  # noqa: E712 - compares the result's data
 
 
+@pytest.mark.fastmcp("T-16", status="safer")
 async def test_a_blocking_tool_does_not_stop_the_others() -> None:
-    """T-16: the real library of that age runs it on the event loop."""
+    """The real library of that age runs it on the event loop."""
     mcp, release = FastMCP(), threading.Event()
 
     @mcp.tool
@@ -52,8 +53,8 @@ async def test_a_blocking_tool_does_not_stop_the_others() -> None:
         assert await blocked == "done"
 
 
+@pytest.mark.fastmcp("T-16")
 async def test_a_tool_may_ask_to_stay_on_the_event_loop() -> None:
-    """T-16"""
     mcp = FastMCP()
 
     @mcp.tool(run_in_thread=False)
@@ -64,8 +65,8 @@ async def test_a_tool_may_ask_to_stay_on_the_event_loop() -> None:
         assert await client.call_tool("where") == threading.current_thread().name
 
 
+@pytest.mark.fastmcp("T-16")
 async def test_context_variables_reach_the_thread() -> None:
-    """T-16"""
     mcp, tenant = FastMCP(), contextvars.ContextVar("tenant", default="nobody")
 
     @mcp.tool
@@ -173,8 +174,8 @@ async def test_a_tools_own_timeout_is_its_own_error(kind: str) -> None:
             await client.call_tool("slow")
 
 
+@pytest.mark.fastmcp("T-32")
 async def test_a_tool_error_reaches_the_client_word_for_word() -> None:
-    """T-32"""
     mcp = FastMCP(mask_error_details=True)
 
     @mcp.tool
@@ -187,11 +188,11 @@ async def test_a_tool_error_reaches_the_client_word_for_word() -> None:
     assert str(refused.value) == "Not by zero."
 
 
+@pytest.mark.fastmcp("T-32", "S-04")
 @pytest.mark.parametrize(
     ("masked", "text"), [(False, "Error calling tool 'fail': the secret"), (True, "Error calling tool 'fail'")]
 )
 async def test_other_errors_are_masked_when_the_server_says_so(masked: bool, text: str) -> None:
-    """T-32, S-04"""
     mcp = FastMCP(mask_error_details=masked)
 
     @mcp.tool
@@ -255,8 +256,8 @@ async def test_an_unknown_tool_is_a_json_rpc_error() -> None:
             await client.call_tool("nope")
 
 
+@pytest.mark.fastmcp("T-06")
 async def test_a_disabled_tool_is_unknown() -> None:
-    """T-06"""
     mcp = FastMCP()
 
     @mcp.tool(enabled=False)
@@ -269,8 +270,8 @@ async def test_a_disabled_tool_is_unknown() -> None:
             await client.call_tool("off")
 
 
+@pytest.mark.fastmcp("T-33")
 async def test_a_tool_is_switched_directly_and_awaited() -> None:
-    """T-33, decided in 0.3"""
     mcp = FastMCP()
 
     @mcp.tool
@@ -284,8 +285,8 @@ async def test_a_tool_is_switched_directly_and_awaited() -> None:
         assert await client.call_tool("switched") == 1
 
 
+@pytest.mark.fastmcp("T-34")
 async def test_a_removed_tool_is_gone() -> None:
-    """T-34"""
     mcp = FastMCP()
     mcp.tool(lambda: 1, name="one")
 
@@ -295,8 +296,8 @@ async def test_a_removed_tool_is_gone() -> None:
         assert await client.list_tools() == []
 
 
+@pytest.mark.fastmcp("T-34")
 def test_removing_what_is_not_there_is_an_error() -> None:
-    """T-34"""
     with pytest.raises(NotFoundError, match="'one'"):
         FastMCP().remove_tool("one")
 

@@ -20,6 +20,7 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
+@pytest.mark.fastmcp("T-01", "T-02", "T-35")
 @pytest.mark.parametrize(
     ("register", "name"),
     [
@@ -34,7 +35,6 @@ def add(a: int, b: int) -> int:
     ids=["bare", "called", "positional name", "keyword name", "function and name", "add_tool", "add_tool function"],
 )
 async def test_every_form_of_the_decorator_offers_the_tool(register: Any, name: str) -> None:
-    """T-01, T-02, T-35"""
     mcp = FastMCP()
 
     register(mcp)
@@ -44,16 +44,16 @@ async def test_every_form_of_the_decorator_offers_the_tool(register: Any, name: 
         assert await client.call_tool(name, {"a": 1, "b": 2}) == 3
 
 
+@pytest.mark.fastmcp("T-02")
 def test_two_names_for_one_tool_are_refused() -> None:
-    """T-02"""
     mcp = FastMCP()
 
     with pytest.raises(TypeError, match="two names"):
         mcp.tool("one", name="two")
 
 
+@pytest.mark.fastmcp("T-02", status="later")
 def test_the_decorated_name_stays_callable_like_the_function() -> None:
-    """FASTMCP 0.3"""
     mcp = FastMCP()
 
     decorated = mcp.tool(add)
@@ -62,8 +62,8 @@ def test_the_decorated_name_stays_callable_like_the_function() -> None:
     assert getattr(decorated, "__name__", None) == "add"
 
 
+@pytest.mark.fastmcp("T-02")
 def test_the_decorated_name_offers_the_tools_attributes() -> None:
-    """FASTMCP 0.3"""
     mcp = FastMCP()
 
     decorated = mcp.tool(add, tags={"math"})
@@ -72,8 +72,8 @@ def test_the_decorated_name_offers_the_tools_attributes() -> None:
     assert (decorated.name, decorated.description, decorated.tags) == ("add", "Add two numbers.", {"math"})
 
 
+@pytest.mark.fastmcp("T-02", status="later")
 async def test_a_decorated_coroutine_function_can_be_awaited() -> None:
-    """FASTMCP 0.3"""
     mcp = FastMCP()
 
     @mcp.tool
@@ -97,16 +97,16 @@ async def test_one_function_may_be_a_tool_and_a_prompt() -> None:
         assert (await client.get_prompt("greet", {"name": "Ada"})).messages[0].content.text == "Hello Ada"
 
 
+@pytest.mark.fastmcp("T-03")
 def test_a_lambda_without_a_name_is_refused() -> None:
-    """T-03"""
     mcp = FastMCP()
 
     with pytest.raises(ValueError, match="name="):
         mcp.tool(lambda: 1)
 
 
+@pytest.mark.fastmcp("T-03")
 async def test_a_lambda_with_a_name_is_a_tool() -> None:
-    """T-03"""
     mcp = FastMCP()
 
     mcp.tool(lambda: 1, name="one")
@@ -115,8 +115,8 @@ async def test_a_lambda_with_a_name_is_a_tool() -> None:
         assert (await client.call_tool("one")).content[0].text == "1"
 
 
+@pytest.mark.fastmcp("T-04")
 async def test_a_given_description_beats_the_docstring() -> None:
-    """T-04"""
     mcp = FastMCP()
 
     mcp.tool(add, description="Sums.")
@@ -125,8 +125,8 @@ async def test_a_given_description_beats_the_docstring() -> None:
         assert (await client.list_tools())[0].description == "Sums."
 
 
+@pytest.mark.fastmcp("T-05")
 async def test_tags_are_listed_in_order() -> None:
-    """T-05"""
     mcp = FastMCP()
 
     mcp.tool(add, tags={"b", "a"})
@@ -135,16 +135,16 @@ async def test_tags_are_listed_in_order() -> None:
         assert (await client.list_tools())[0].meta == {"_fastmcp": {"tags": ["a", "b"]}}
 
 
+@pytest.mark.fastmcp("T-05")
 def test_a_text_for_tags_is_refused() -> None:
-    """T-05"""
     mcp = FastMCP()
 
     with pytest.raises(TypeError, match="set of names"):
         mcp.tool(add, tags="math")
 
 
+@pytest.mark.fastmcp("T-07", "T-09", "T-10")
 async def test_icons_annotations_and_meta_are_listed() -> None:
-    """T-07, T-09, T-10"""
     mcp = FastMCP()
 
     mcp.tool(
@@ -161,9 +161,8 @@ async def test_icons_annotations_and_meta_are_listed() -> None:
         assert (tool.title, tool.meta) == ("Adder", {"team": "math"})
 
 
+@pytest.mark.fastmcp("T-17")
 async def test_methods_static_methods_and_callable_objects_are_tools() -> None:
-    """T-17"""
-
     class Counter:
         def __init__(self) -> None:
             self.count = 0
@@ -200,8 +199,8 @@ async def test_a_partial_keeps_its_bound_values_as_defaults() -> None:
         assert await client.call_tool("add_ten", {"a": 1}) == 11
 
 
+@pytest.mark.fastmcp("T-17")
 def test_a_classmethod_is_refused_with_instructions() -> None:
-    """T-17"""
     mcp = FastMCP()
 
     with pytest.raises(ValueError, match="after the class"):
@@ -213,8 +212,8 @@ def test_a_classmethod_is_refused_with_instructions() -> None:
                 return 1
 
 
+@pytest.mark.fastmcp("T-17")
 def test_a_method_without_its_object_is_refused_with_instructions() -> None:
-    """T-17"""
     mcp = FastMCP()
 
     with pytest.raises(ValueError, match="bound method"):
@@ -225,10 +224,9 @@ def test_a_method_without_its_object_is_refused_with_instructions() -> None:
                 return 1
 
 
+@pytest.mark.fastmcp("T-13")
 @pytest.mark.parametrize("kind", ["args", "kwargs"])
 def test_functions_that_take_anything_are_refused(kind: str) -> None:
-    """T-13"""
-
     def starred(*args: int) -> int:
         return 1
 
@@ -248,9 +246,8 @@ def test_a_misspelt_option_is_refused() -> None:
         mcp.tool(add, desription="x")
 
 
+@pytest.mark.fastmcp("T-35")
 async def test_a_subclass_of_tool_answers_with_its_run() -> None:
-    """T-35"""
-
     class Echo(Tool):
         async def run(self, arguments: dict[str, Any]) -> Any:
             return arguments["text"]

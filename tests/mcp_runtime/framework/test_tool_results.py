@@ -56,6 +56,7 @@ def returning(value: Any, annotation: Any = None) -> Any:
     return it
 
 
+@pytest.mark.fastmcp("T-20", "T-25", "T-26", "T-27", "T-29")
 @pytest.mark.parametrize(
     ("value", "annotation", "texts", "structured"),
     [
@@ -87,8 +88,8 @@ async def test_a_value_becomes_text_and_structure(
     assert result.structured_content == structured
 
 
+@pytest.mark.fastmcp("T-21", status="document")
 async def test_bytes_become_an_embedded_blob() -> None:
-    """T-21, decided in 0.3"""
     result = await result_of(returning(b"hi", bytes))
 
     assert isinstance(result.content[0], EmbeddedResource)
@@ -98,13 +99,14 @@ async def test_bytes_become_an_embedded_blob() -> None:
     assert result.structured_content is None
 
 
+@pytest.mark.fastmcp("T-21", status="safer")
 async def test_bytes_that_are_not_text_are_no_error() -> None:
-    """T-21"""
     result = await result_of(returning(b"\xff\xfe"))
 
     assert result.content[0].resource.blob == "//4="
 
 
+@pytest.mark.fastmcp("T-22", "T-23", "T-24", "T-28")
 @pytest.mark.parametrize(
     ("value", "block"),
     [
@@ -133,8 +135,8 @@ async def test_media_and_blocks_become_content_without_structure(value: Any, blo
     assert result.structured_content is None
 
 
+@pytest.mark.fastmcp("T-22")
 async def test_an_image_file_is_typed_by_its_extension(tmp_path: Path) -> None:
-    """T-22"""
     (tmp_path / "dot.gif").write_bytes(b"GIF89a")
 
     result = await result_of(returning(Image(path=tmp_path / "dot.gif")))
@@ -142,25 +144,25 @@ async def test_an_image_file_is_typed_by_its_extension(tmp_path: Path) -> None:
     assert result.content[0].mime_type == "image/gif"
 
 
+@pytest.mark.fastmcp("T-22", "T-23", "T-24")
 @pytest.mark.parametrize("kind", [Image, Audio, File])
 def test_media_take_a_path_or_data(kind: Any) -> None:
-    """T-22 to T-24"""
     with pytest.raises(ValueError, match="either path= or data="):
         kind()
     with pytest.raises(ValueError, match="either path= or data="):
         kind(path="x", data=b"x")
 
 
+@pytest.mark.fastmcp("T-26")
 async def test_a_list_with_content_in_it_becomes_several_blocks() -> None:
-    """T-26"""
     result = await result_of(returning(["look", Image(data=b"x"), {"a": 1}]))
 
     assert [block.type for block in result.content] == ["text", "image", "text"]
     assert result.structured_content is None
 
 
+@pytest.mark.fastmcp("T-30")
 async def test_a_dataclass_has_an_object_schema_and_comes_back_rebuilt() -> None:
-    """T-30"""
     mcp = FastMCP()
     mcp.tool(returning(Point(1, 2), Point), name="point")
 
@@ -173,8 +175,8 @@ async def test_a_dataclass_has_an_object_schema_and_comes_back_rebuilt() -> None
     assert (type(data).__name__, data.x, data.y) == ("Root", 1, 2)
 
 
+@pytest.mark.fastmcp("T-30")
 async def test_other_results_are_wrapped_and_the_wrapping_is_said() -> None:
-    """T-30"""
     mcp = FastMCP()
     mcp.tool(returning([1], list[int]), name="numbers")
 
@@ -191,34 +193,35 @@ async def test_other_results_are_wrapped_and_the_wrapping_is_said() -> None:
     assert (result.data, result.meta) == ([1], {"fastmcp": {"wrap_result": True}})
 
 
+@pytest.mark.fastmcp("T-27", "T-30")
 async def test_an_optional_result_that_is_absent_fits_its_schema() -> None:
-    """T-27, T-30: clients refuse a declared structure that is missing."""
+    """Clients refuse a declared structure that is missing."""
     result = await result_of(returning(None, str | None))
 
     assert (result.content, result.structured_content, result.data) == ([], {"result": None}, None)
 
 
+@pytest.mark.fastmcp("T-11")
 async def test_no_output_schema_means_no_structure() -> None:
-    """T-11"""
     result = await result_of(returning({"a": 1}, dict[str, int]), output_schema=None)
 
     assert result.structured_content is None
 
 
+@pytest.mark.fastmcp("T-30")
 def test_an_output_schema_describes_an_object() -> None:
-    """T-30"""
     with pytest.raises(ValueError, match="describes an object"):
         FastMCP().tool(returning(1), name="it", output_schema={"type": "integer"})
 
 
+@pytest.mark.fastmcp("T-30")
 async def test_a_promised_object_that_does_not_come_is_an_error() -> None:
-    """T-30"""
     with pytest.raises(ToolError, match="promises an object, and it returned int"):
         await result_of(returning(1), output_schema={"type": "object"})
 
 
+@pytest.mark.fastmcp("T-31")
 async def test_a_tool_result_goes_out_as_it_is() -> None:
-    """T-31"""
     result = await result_of(
         returning(
             ToolResult(
@@ -234,27 +237,27 @@ async def test_a_tool_result_goes_out_as_it_is() -> None:
     assert (result.structured_content, result.meta) == ({"count": 42}, {"ms": 145})
 
 
+@pytest.mark.fastmcp("T-31")
 def test_a_tool_results_content_defaults_to_its_structure() -> None:
-    """T-31"""
     result = ToolResult(structured_content={"a": 1})
 
     assert [block.text for block in result.content] == ['{"a":1}']
 
 
+@pytest.mark.fastmcp("T-31")
 def test_a_tool_result_needs_something() -> None:
-    """T-31"""
     with pytest.raises(ValueError, match="needs content=, structured_content= or both"):
         ToolResult()
 
 
+@pytest.mark.fastmcp("T-31")
 def test_a_tool_results_structure_is_an_object() -> None:
-    """T-31"""
     with pytest.raises(ValueError, match="put the value under a name"):
         ToolResult(structured_content=[1])
 
 
+@pytest.mark.fastmcp("S-11")
 async def test_a_serializer_writes_the_text() -> None:
-    """S-11"""
     mcp = FastMCP(tool_serializer=lambda value: f"<{value}>")
     mcp.tool(returning(5, int), name="it")
 

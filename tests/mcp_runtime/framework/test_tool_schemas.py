@@ -50,9 +50,8 @@ async def schema_of(function: Any, **options: Any) -> dict[str, Any]:
         return (await client.list_tools())[0].input_schema
 
 
+@pytest.mark.fastmcp("T-01", "T-12")
 async def test_the_schema_comes_from_annotations_and_defaults() -> None:
-    """T-01, T-12"""
-
     def search(query: str, limit: Annotated[int, Field(description="At most", ge=1, le=100)] = 10) -> list[str]:
         return []
 
@@ -67,9 +66,8 @@ async def test_the_schema_comes_from_annotations_and_defaults() -> None:
     }
 
 
+@pytest.mark.fastmcp("T-01")
 async def test_references_are_put_in_place() -> None:
-    """T-01"""
-
     def visit(home: Address, work: Address) -> str:
         return ""
 
@@ -128,6 +126,7 @@ async def test_a_field_description_beats_the_docstring() -> None:
     assert (await schema_of(add))["properties"]["a"]["description"] == "mine"
 
 
+@pytest.mark.fastmcp("T-13", "S-03")
 @pytest.mark.parametrize(
     ("annotation", "sent", "received"),
     [
@@ -149,7 +148,6 @@ async def test_a_field_description_beats_the_docstring() -> None:
     ids=lambda value: getattr(value, "__name__", str(value))[:20],
 )
 async def test_arguments_arrive_as_their_parameters_type(annotation: Any, sent: Any, received: Any) -> None:
-    """T-13, S-03"""
     seen: list[Any] = []
 
     def take(value: Any) -> None:
@@ -165,6 +163,7 @@ async def test_arguments_arrive_as_their_parameters_type(annotation: Any, sent: 
     assert seen == [received]
 
 
+@pytest.mark.fastmcp("T-12", "S-03")
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -177,7 +176,6 @@ async def test_arguments_arrive_as_their_parameters_type(annotation: Any, sent: 
     ids=["too small", "not a number", "missing", "unknown", "a text for a list"],
 )
 async def test_arguments_that_do_not_fit_are_refused(arguments: dict[str, Any], complaint: str) -> None:
-    """T-12, S-03"""
     mcp = FastMCP()
 
     @mcp.tool
@@ -189,6 +187,7 @@ async def test_arguments_that_do_not_fit_are_refused(arguments: dict[str, Any], 
             await client.call_tool("take", arguments)
 
 
+@pytest.mark.fastmcp("S-03")
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -198,7 +197,6 @@ async def test_arguments_that_do_not_fit_are_refused(arguments: dict[str, Any], 
     ],
 )
 async def test_strict_validation_takes_json_types_as_they_are(arguments: dict[str, Any], complaint: str) -> None:
-    """S-03"""
     mcp = FastMCP(strict_input_validation=True)
 
     @mcp.tool
@@ -210,8 +208,8 @@ async def test_strict_validation_takes_json_types_as_they_are(arguments: dict[st
             await client.call_tool("take", arguments)
 
 
+@pytest.mark.fastmcp("S-03")
 async def test_strict_validation_still_reads_dates_from_texts() -> None:
-    """S-03"""
     mcp = FastMCP(strict_input_validation=True)
 
     @mcp.tool
@@ -222,17 +220,17 @@ async def test_strict_validation_still_reads_dates_from_texts() -> None:
         assert await client.call_tool("year", {"day": "2026-11-22"}) == 2026
 
 
+@pytest.mark.fastmcp("T-08")
 async def test_an_excluded_argument_is_hidden() -> None:
-    """T-08"""
-
     def act(what: str, user: str = "nobody") -> str:
         return user
 
     assert list((await schema_of(act, exclude_args=["user"]))["properties"]) == ["what"]
 
 
+@pytest.mark.fastmcp("T-08", status="safer")
 async def test_a_client_cannot_supply_an_excluded_argument() -> None:
-    """T-08: the real library lets it through."""
+    """The real library lets it through."""
     mcp = FastMCP()
 
     @mcp.tool(exclude_args=["user"])
@@ -245,8 +243,8 @@ async def test_a_client_cannot_supply_an_excluded_argument() -> None:
             await client.call_tool("act", {"what": "x", "user": "evil"})
 
 
+@pytest.mark.fastmcp("T-08")
 def test_an_excluded_argument_needs_a_default() -> None:
-    """T-08"""
     mcp = FastMCP()
 
     with pytest.raises(ValueError, match="default"):
@@ -256,9 +254,9 @@ def test_an_excluded_argument_needs_a_default() -> None:
             return user
 
 
+@pytest.mark.fastmcp("T-14", "C-01")
 @pytest.mark.parametrize("form", ["plain", "optional", "text", "annotated"])
 async def test_the_context_is_injected_and_never_shown(form: str) -> None:
-    """T-14, C-01"""
     annotation: Any = {
         "plain": Context,
         "optional": Context | None,
@@ -350,8 +348,8 @@ async def test_positional_only_parameters_are_filled_by_name() -> None:
         assert await client.call_tool("minus", {"b": 1, "a": 3}) == 2
 
 
+@pytest.mark.fastmcp("P-11")
 async def test_a_default_given_as_a_field_is_the_default() -> None:
-    """P-11, for tools"""
     mcp = FastMCP()
 
     @mcp.tool
@@ -362,9 +360,8 @@ async def test_a_default_given_as_a_field_is_the_default() -> None:
         assert await client.call_tool("take") == "summary"
 
 
+@pytest.mark.fastmcp("S-04")
 async def test_masked_servers_do_not_repeat_what_a_validator_said() -> None:
-    """S-04"""
-
     def check(value: str) -> str:
         raise ValueError("the password is hunter2")
 
