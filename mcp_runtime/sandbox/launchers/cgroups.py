@@ -7,6 +7,8 @@ this host offers. A launcher has one folder, a box one below it.
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import secrets
 import signal
@@ -20,6 +22,7 @@ _CONTROLLERS: Final[tuple[str, ...]] = ("memory", "cpu", "pids")
 _PERIOD: Final = 100_000
 _MIB: Final = 1024 * 1024
 _PREFIX: Final = "stoa-"
+_ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +142,17 @@ class Group:
 
 
 class Groups:
-    """A launcher's folder in each hierarchy. `close` removes it."""
+    """A launcher's folder in each hierarchy. `close` removes it.
+
+    A lock on the folder says that it is in use, and goes with its process however that ends. The process id in the
+    name says nothing: a runner in another container has another view of them, and may see the same control groups.
+    """
 
     def __init__(self, parents: dict[str, Path], *, unified: bool) -> None:
         self.version = 2 if unified else 1
         self._unified = unified
-        name = f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
-        self._sweep(parents)
-        self._folders = {controller: parent / name for controller, parent in parents.items()}
-        for folder in set(self._folders.values()):
-            folder.mkdir()
+        _sweep(set(parents.values()))
+        self._folders, self._locks = _own_folders(parents)
         if unified:
             wanted = " ".join(f"+{controller}" for controller in parents)
             (next(iter(self._folders.values())) / "cgroup.subtree_control").write_text(wanted)
@@ -172,16 +176,57 @@ class Groups:
 
     def close(self) -> None:
         Group(self._folders, unified=self._unified).remove()
+        for lock in self._locks:
+            os.close(lock)
 
-    def _sweep(self, parents: dict[str, Path]) -> None:
-        """Remove the folders of runners that were killed before they could."""
-        for parent in set(parents.values()):
-            for folder in parent.glob(f"{_PREFIX}*"):
-                pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-                if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-                    for inner in (*folder.glob("*/"), folder):
-                        with contextlib.suppress(OSError):
-                            inner.rmdir()
+
+def _own_folders(parents: dict[str, Path]) -> tuple[dict[str, Path], list[int]]:
+    """A new folder in each hierarchy, and the locks on them. Raises OSError."""
+    for _ in range(_ATTEMPTS):
+        name = f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+        folders = {controller: parent / name for controller, parent in parents.items()}
+        locks: list[int] = []
+        for folder in dict.fromkeys(folders.values()):
+            folder.mkdir()
+            lock = _lock(folder)
+            if lock is not None:
+                locks.append(lock)
+        if len(locks) == len(set(folders.values())) and all(folder.exists() for folder in folders.values()):
+            return folders, locks
+        # Somebody swept while the folders were there and the locks were not yet.
+        for lock in locks:
+            os.close(lock)
+        for folder in set(folders.values()):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+    raise OSError(errno.EAGAIN, f"Control groups vanish as soon as they are made, {_ATTEMPTS} times", str(parents))
+
+
+def _lock(folder: Path) -> int | None:
+    """The descriptor that locks `folder`; None where it is locked already, or is not there any more."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _sweep(parents: set[Path]) -> None:
+    """Remove the folders of runners that were killed before they could."""
+    for parent in parents:
+        for folder in parent.glob(f"{_PREFIX}*-*"):
+            lock = _lock(folder)
+            if lock is None:
+                continue
+            for inner in (*folder.glob("*/"), folder):
+                with contextlib.suppress(OSError):
+                    inner.rmdir()
+            os.close(lock)
 
 
 def find() -> Groups | None:

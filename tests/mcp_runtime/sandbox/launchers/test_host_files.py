@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from mcp_runtime.ports.workers import WorkerLimits
 from mcp_runtime.sandbox.guest.box import Bind
 from mcp_runtime.sandbox.launchers import cgroups, layout
 from mcp_runtime.sandbox.launchers.base import LaunchError, SandboxSpec
-from mcp_runtime.sandbox.launchers.cgroups import Group
+from mcp_runtime.sandbox.launchers.cgroups import Group, Groups
 from mcp_runtime.sandbox.launchers.interpreter import inspect, reachable, running
 from mcp_runtime.sandbox.launchers.landlock import without
 from mcp_runtime.sandbox.launchers.showcase import Showcase
@@ -157,6 +159,37 @@ def test_groups_bound_what_they_can_and_leave_nothing() -> None:
 
     assert groups is None or "memory" in before
     assert not list(Path("/sys/fs/cgroup").glob(f"*/stoa-{os.getpid()}-*"))
+
+
+def test_the_groups_of_a_runner_elsewhere_are_not_swept_away(tmp_path: Path) -> None:
+    groups = Groups({"memory": tmp_path}, unified=False)
+    (folder,) = tmp_path.iterdir()
+    # As seen from another container, where the runner's process has another number or none.
+    elsewhere = folder.rename(tmp_path / "stoa-4194305-abcdef01")
+
+    newcomer = Groups({"memory": tmp_path}, unified=False)
+
+    assert elsewhere.exists()
+    newcomer.close()
+    groups.close()
+
+
+def test_the_groups_of_a_runner_that_was_killed_are_swept_away(tmp_path: Path) -> None:
+    script = (
+        "import os, pathlib, sys\n"
+        "from mcp_runtime.sandbox.launchers.cgroups import Groups\n"
+        "groups = Groups({'memory': pathlib.Path(sys.argv[1])}, unified=False)\n"
+        "groups._folders['memory'].joinpath('box-1').mkdir()\n"
+        "os._exit(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, timeout=60)
+    (left,) = tmp_path.iterdir()
+
+    groups = Groups({"memory": tmp_path}, unified=False)
+
+    assert not left.exists()
+    groups.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_version_2_limits_are_written_as_the_kernel_reads_them(tmp_path: Path) -> None:
