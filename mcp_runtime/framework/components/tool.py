@@ -82,6 +82,8 @@ class Tool(Component):
             definition["outputSchema"] = self.output_schema
         if self.annotations is not None:
             definition["annotations"] = plain(self.annotations)
+        if self.task is not None and self.task.mode != "forbidden":
+            definition["execution"] = {"taskSupport": self.task.mode}
         return self._describe(definition, framework_meta=framework_meta)
 
 
