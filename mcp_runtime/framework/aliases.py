@@ -1,4 +1,4 @@
-"""`import fastmcp`, `mcp.types` and their like, resolved to this framework (FASTMCP 0.1, 0.2).
+"""`import fastmcp`, `mcp.types`, `key_value.aio` and their like, resolved to this framework (FASTMCP 0.1, 0.2).
 
 `install()` puts a finder in front of the others: inside a sandbox, servers written for FastMCP load unchanged. A
 distribution that the server's own requirements pin is left alone: `install(pinned={"fastmcp"})`. Nothing happens
@@ -13,13 +13,16 @@ import sys
 from collections.abc import Collection, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+from mcp_runtime.framework.storage.names import MODULES as STORAGE
+from mcp_runtime.framework.storage.names import OURS as STORAGE_OURS
+
 __all__ = ("TOPS", "install", "uninstall")
 
-TOPS = ("fastmcp", "mcp")
+TOPS = ("fastmcp", "key_value", "mcp")
 """The top-level packages that resolve to ours."""
 
 _FRAMEWORK = "mcp_runtime.framework"
@@ -33,6 +36,8 @@ def install(pinned: Collection[str] = ()) -> None:
     left = {name.lower().replace("_", "-") for name in pinned}
     if "fastmcp" in left:
         left.add("mcp")  # the real one stands on it
+    if "py-key-value-aio" in left:
+        left.add("key_value")
     tops = set(TOPS) - left
     if any(isinstance(finder, _Finder) and finder.tops == tops for finder in sys.meta_path):
         return
@@ -82,17 +87,21 @@ class _Loader(Loader):
 class _Finder(MetaPathFinder):
     def __init__(self, tops: set[str]) -> None:
         self.tops = tops
+        self._beside = "key_value" in tops and PathFinder.find_spec("key_value") is not None
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname.partition(".")[0] not in self.tops:
             return None
+        if self._beside and fullname.startswith("key_value") and fullname not in STORAGE_OURS:
+            return None  # the real package is installed, and stands beside ours
         if fullname in _MODULES:
             return ModuleSpec(fullname, _Loader(), is_package=True)
+        package = "py-key-value-aio" if fullname.startswith("key_value") else "fastmcp"
         raise ModuleNotFoundError(
             f"{fullname} is not part of this version of the framework. To use the real package instead, "
-            "pin fastmcp in the server's requirements.",
+            f"pin {package} in the server's requirements.",
             name=fullname,
         )
 
@@ -188,4 +197,5 @@ _MODULES: dict[str, dict[str, str] | str] = {
     "mcp.shared": {},
     "mcp.shared.exceptions": _MCP_ERROR,
     "mcp.types": _TYPES,
+    **STORAGE,
 }
