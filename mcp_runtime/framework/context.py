@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextvars
 import os
-from collections.abc import Generator, Mapping
+import sys
+from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
+
+from mcp_runtime.framework.waiting import is_awaited
 
 if TYPE_CHECKING:
     from mcp_runtime.framework.asking.elicitation import ElicitationResult
-    from mcp_runtime.framework.asking.sampling import SamplingMessages, SamplingResult
+    from mcp_runtime.framework.asking.models import SamplingMessages
+    from mcp_runtime.framework.asking.sampling import SampleStep, SamplingResult
     from mcp_runtime.framework.exchange import Exchange
     from mcp_runtime.framework.resource_contents import ResourceResult
     from mcp_runtime.framework.server import FastMCP
+    from mcp_runtime.framework.session import Session
     from mcp_runtime.framework.types import GetPromptResult, Prompt, Resource, ResourceTemplate, Root, Tool
 
 __all__ = ("Context", "RequestContext", "current_context", "entered")
@@ -35,11 +40,17 @@ class Context:
         *,
         meta: Mapping[str, Any] | None = None,
         state: Mapping[str, Any] | None = None,
+        input_responses: Mapping[str, Any] | None = None,
+        request_state: str | None = None,
     ) -> None:
         self._server = server
         self._exchange = exchange
         self._meta = dict(meta or {})
         self._state: dict[str, Any] = dict(state or {})
+        self.input_responses = None if input_responses is None else _read_responses(input_responses)
+        """The client's answers to an InputRequiredResult of an earlier round; None in the first (PROTOCOL MR-03)."""
+        self.request_state = request_state
+        """What that result asked to be given back."""
 
     def __repr__(self) -> str:
         return f"<Context of request {self._exchange.request_id!r} on {self._server.name!r}>"
@@ -54,12 +65,16 @@ class Context:
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         """Send a log message to the client, if it asked for this level (FASTMCP C-02)."""
+        await self.log_data({"msg": message, "extra": dict(extra) if extra else None}, level, logger_name)
+
+    async def log_data(self, data: Any, level: Level = "info", logger_name: str | None = None) -> None:
+        """The same with any JSON value in place of a text."""
         rank = _RANKS.get(level)
         if rank is None:
             raise ValueError(f"There is no log level {level!r}; the levels are {', '.join(_RANKS)}.")
         wanted = self._exchange.caller.log_level
         if wanted is not None and rank >= _RANKS.get(wanted, 0):
-            self._exchange.log(level, logger_name, {"msg": message, "extra": dict(extra) if extra else None})
+            self._exchange.log(level, logger_name, data)
 
     async def debug(self, message: str, logger_name: str | None = None, extra: Mapping[str, Any] | None = None) -> None:
         await self.log(message, "debug", logger_name, extra)
@@ -125,45 +140,127 @@ class Context:
         temperature: float | None = None,
         max_tokens: int | None = None,
         model_preferences: Any = None,
+        tools: Iterable[Any] | None = None,
+        result_type: Any = None,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - handed on, with an error of its own
     ) -> SamplingResult:
-        """Ask the client's model (FASTMCP C-08)."""
+        """Ask the client's model: for a text, or for a value of `result_type`; it may call `tools` on its way.
+
+        Where the client has no model, the server's `sampling_handler` answers (FASTMCP C-08).
+        """
         from mcp_runtime.framework.asking.sampling import sample
 
         return await sample(
-            self._exchange,
+            self,
             messages,
+            tools=tools,
+            result_type=result_type,
+            seconds=timeout,
             system_prompt=system_prompt,
             temperature=temperature,
             max_tokens=max_tokens,
             model_preferences=model_preferences,
         )
 
-    async def elicit(self, message: str, response_type: Any = str) -> ElicitationResult:
+    async def sample_step(self, messages: SamplingMessages, **options: Any) -> SampleStep:
+        """One round of `sample`, for loops of one's own; takes `execute_tools=False` too (FASTMCP C-15)."""
+        from mcp_runtime.framework.asking.sampling import sample_step
+
+        return await sample_step(self, messages, **options)
+
+    async def elicit(
+        self,
+        message: str,
+        response_type: Any = str,
+        *,
+        response_title: str | None = None,
+        response_description: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - handed on, with an error of its own
+    ) -> ElicitationResult:
         """Ask the person at the client; accepted, declined or cancelled (FASTMCP C-09)."""
         from mcp_runtime.framework.asking.elicitation import elicit
 
-        return await elicit(self._exchange, message, response_type)
+        return await elicit(
+            self._exchange,
+            message,
+            response_type,
+            title=response_title,
+            description=response_description,
+            seconds=timeout,
+        )
+
+    async def elicit_url(self, message: str, url: str, elicitation_id: str | None = None) -> ElicitationResult:
+        """Ask the person at the client to open a page, for what no form should hold (PROTOCOL EL-02)."""
+        from mcp_runtime.framework.asking.elicitation import elicit_url
+
+        return await elicit_url(self._exchange, message, url, elicitation_id=elicitation_id)
 
     async def list_roots(self) -> list[Root]:
         """The client's roots."""
+        from mcp_runtime.framework.errors import ValidationError
         from mcp_runtime.framework.exchange import ask
         from mcp_runtime.framework.types import ListRootsResult
 
-        return ListRootsResult.from_wire(await ask(self._exchange, "roots/list", {})).roots
+        answer = await ask(self._exchange, "roots/list", {})
+        try:
+            return ListRootsResult.from_wire(answer).roots
+        except (TypeError, AttributeError) as error:
+            raise ValidationError(f"The client's answer to roots/list is not a list of roots: {error}") from error
 
-    # State: for this request, and copied into the contexts it opens.
+    # Notifications.
 
-    def set_state(self, key: str, value: Any) -> Done:
-        """Keep a value for the rest of the request. May be awaited, as in later versions (FASTMCP C-10)."""
+    async def send_notification(self, notification: Any, params: Mapping[str, Any] | None = None) -> None:
+        """Send any notification: by its method, or as an object with `method` and `params`."""
+        from mcp_runtime.framework.exchange import notify
+        from mcp_runtime.framework.types import plain
+
+        method = notification if isinstance(notification, str) else notification.method
+        given = params if isinstance(notification, str) else getattr(notification, "params", None)
+        notify(self._exchange, method, plain(given) or {})
+
+    async def send_tool_list_changed(self) -> None:
+        """Tell the client that the list of tools has changed (FASTMCP C-15)."""
+        await self.send_notification("notifications/tools/list_changed")
+
+    async def send_resource_list_changed(self) -> None:
+        await self.send_notification("notifications/resources/list_changed")
+
+    async def send_prompt_list_changed(self) -> None:
+        await self.send_notification("notifications/prompts/list_changed")
+
+    async def send_resource_updated(self, uri: object) -> None:
+        """Tell the client that a resource it watches has changed."""
+        await self.send_notification("notifications/resources/updated", {"uri": str(uri)})
+
+    # State: for this request, and copied into the contexts it opens; awaited, for the session (see `state`).
+
+    def set_state(self, key: str, value: Any, *, serializable: bool = True) -> Stored:
+        """Keep a value for the rest of the request; awaited, also for the session's next ones (FASTMCP C-10).
+
+        A value that is not `serializable` stays in the request.
+        """
         self._state[key] = value
-        return Done()
+        return Stored(self, key, kept=serializable)
 
     def get_state(self, key: str, default: Any = None) -> Any:
+        """The value kept in this request; awaited, else the one the session keeps."""
+        if is_awaited(sys._getframe(1)):
+            return self._find_state(key, default)
         return self._state.get(key, default)
 
-    def delete_state(self, key: str) -> Done:
+    def delete_state(self, key: str) -> Stored:
+        """Forget a value of the request; awaited, of the session too."""
         self._state.pop(key, None)
-        return Done()
+        return Stored(self, key)
+
+    async def _find_state(self, key: str, default: Any) -> Any:
+        if key in self._state:
+            return self._state[key]
+        from mcp_runtime.framework.state import session_of
+
+        session = session_of(self)
+        return default if session is None else await session.get(key, default)
 
     # Who and where.
 
@@ -181,6 +278,18 @@ class Context:
         """What the client says about itself in `_meta.client_id`: for display, never for decisions (C-12)."""
         claimed = self._meta.get("client_id")
         return claimed if isinstance(claimed, str) else None
+
+    @property
+    def transport(self) -> str | None:
+        """By what the request came: "stdio", "sse", "streamable-http"; None in memory."""
+        return getattr(self._exchange, "transport", None)
+
+    @property
+    def session(self) -> Session:
+        """The connection, under the names that servers know from the SDK."""
+        from mcp_runtime.framework.session import Session
+
+        return Session(self)
 
     @property
     def session_id(self) -> str:
@@ -205,7 +314,14 @@ class Context:
         return self._exchange
 
     def _nested(self) -> Context:
-        return Context(self._server, self._exchange, meta=self._meta, state=self._state)
+        return Context(
+            self._server,
+            self._exchange,
+            meta=self._meta,
+            state=self._state,
+            input_responses=self.input_responses,
+            request_state=self.request_state,
+        )
 
 
 class RequestContext:
@@ -215,13 +331,55 @@ class RequestContext:
         self.request_id = context.request_id
         self.meta = dict(context._meta)
         self.lifespan_context = context.lifespan_context
+        self.session = context.session
+        self.request = getattr(context.exchange, "http_request", None)
 
 
-class Done:
-    """Nothing left to wait for: lets `await ctx.set_state(…)` work where setting is immediate."""
+class Stored:
+    """A value set or deleted in the request; awaiting it does the same in the session."""
+
+    def __init__(self, context: Context, key: str, *, kept: bool = True) -> None:
+        self._context = context
+        self._key = key
+        self._kept = kept
 
     def __await__(self) -> Generator[Any, None, None]:
-        yield from ()
+        return self._store().__await__()
+
+    async def _store(self) -> None:
+        from mcp_runtime.framework.state import session_of
+
+        session = session_of(self._context)
+        if session is None or not self._kept:
+            return
+        if self._key in self._context._state:
+            await session.set(self._key, self._context._state[self._key])
+        else:
+            await session.delete(self._key)
+
+
+def _read_responses(responses: Mapping[str, Any]) -> dict[str, Any]:
+    """Each answer as the value its question gets; what is none is left as it came (PROTOCOL MR-03)."""
+    from mcp_runtime.framework.types import CreateMessageResult, ElicitResult, ListRootsResult
+
+    found: dict[str, Any] = {}
+    for key, answer in responses.items():
+        kind: Any = None
+        if isinstance(answer, dict):
+            kind = next(
+                (
+                    model
+                    for member, model in (
+                        ("action", ElicitResult),
+                        ("model", CreateMessageResult),
+                        ("roots", ListRootsResult),
+                    )
+                    if member in answer
+                ),
+                None,
+            )
+        found[key] = answer if kind is None else kind.from_wire(answer)
+    return found
 
 
 class entered:  # noqa: N801  # used as a function, in a with statement

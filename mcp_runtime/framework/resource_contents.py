@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 from mcp_runtime.framework.functions.results import as_json
+from mcp_runtime.framework.types import InputRequiredResult
 
 __all__ = ("ResourceContent", "ResourceResult", "contents_from")
 
@@ -41,6 +42,9 @@ class ResourceContent:
 class ResourceResult(list[ResourceContent]):
     """The contents of a resource, in order; a list, with the attributes later versions gave it."""
 
+    input_required: InputRequiredResult | None = None
+    """What the resource needs to know first; then there are no contents yet (PROTOCOL MR-01)."""
+
     def __init__(
         self,
         contents: str | bytes | list[ResourceContent] | tuple[ResourceContent, ...] = (),
@@ -60,6 +64,10 @@ def contents_from(value: Any, *, mime_type: str | None) -> ResourceResult:
         return ResourceResult([_typed(content, mime_type) for content in value], meta=value.meta)
     if value is None:
         return ResourceResult()
+    if isinstance(value, InputRequiredResult):
+        asking = ResourceResult()
+        asking.input_required = value
+        return asking
     if isinstance(value, ResourceContent):
         return ResourceResult([_typed(value, mime_type)])
     if isinstance(value, list) and value and all(isinstance(item, ResourceContent) for item in value):

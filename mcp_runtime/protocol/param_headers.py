@@ -45,7 +45,7 @@ def compare(expected: tuple[Mark, ...], headers: Mapping[str, str], arguments: M
     for mark in expected:
         name = f"Mcp-Param-{mark.token}"
         header = headers.get(mark.token.lower())
-        value = _value_at(arguments, mark.path)
+        value = value_at(arguments, mark.path)
         if value is None:
             if header is not None:
                 raise HeaderMismatch(f"The header {name} is {shown(header)}, but the argument is not given.")
@@ -76,7 +76,7 @@ def _collect(schema: object, path: tuple[str, ...], found: list[Mark], depth: in
         _collect(inner, here, found, depth + 1)
 
 
-def _value_at(arguments: Mapping[str, object], path: tuple[str, ...]) -> object:
+def value_at(arguments: Mapping[str, object], path: tuple[str, ...]) -> object:
     value: object = arguments
     for name in path:
         if not isinstance(value, dict):

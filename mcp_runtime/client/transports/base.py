@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from mcp_runtime.client.handlers import Handlers, ProgressHandler
 from mcp_runtime.framework.types import InitializeResult
@@ -22,7 +22,16 @@ class Transport(Protocol):
     async def request(
         self, method: str, params: dict[str, Any], *, progress: ProgressHandler | None = None
     ) -> dict[str, Any]:
-        """The result of one request. Raises McpError."""
+        """The result of one request, questions of the server among them (`resultType` "input_required").
+
+        Raises McpError. A request whose task is cancelled is cancelled at the server too.
+        """
+
+    async def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Send a notification."""
 
     async def close(self) -> None:
         """Let the connection go."""
+
+    def fresh(self) -> Self:
+        """Another transport to the same server, not open."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from mcp_runtime.client.handlers import Handlers
+from mcp_runtime.protocol.param_headers import Mark, MarkError, marks, value_at
 
-__all__ = ("LATEST_LEGACY", "MODERN", "MODERN_ERRORS", "Era", "Legacy", "Modern", "is_modern_error")
+__all__ = ("LATEST_LEGACY", "MODERN", "MODERN_ERRORS", "Era", "Legacy", "Modern", "header_value", "is_modern_error")
 
 MODERN = "2026-07-28"
 LATEST_LEGACY = "2025-11-25"
 _META = "io.modelcontextprotocol/"
 MODERN_ERRORS = frozenset({-32020, -32021, -32022})
+_log = logging.getLogger(__name__)
 _NAMES = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
@@ -27,6 +30,9 @@ class Era(Protocol):
     def noticed(self, headers: Mapping[str, str]) -> None:
         """Take in what the answer's headers say."""
 
+    def usable(self, tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The listed tools that can be called in this era; what calling them takes is remembered."""
+
 
 class Modern:
     """2026-07-28: every request says everything about itself."""
@@ -34,6 +40,7 @@ class Modern:
     def __init__(self, handlers: Handlers, client_info: dict[str, Any]) -> None:
         self._handlers = handlers
         self._client_info = client_info
+        self._marks: dict[str, tuple[Mark, ...]] = {}
 
     def params(self, params: dict[str, Any], *, token: int | None) -> dict[str, Any]:
         meta: dict[str, Any] = {
@@ -43,7 +50,7 @@ class Modern:
             _META + "clientInfo": self._client_info,
         }
         if self._handlers.log is not None:
-            meta[_META + "logLevel"] = "debug"
+            meta[_META + "logLevel"] = self._handlers.log_level
         if token is not None:
             meta["progressToken"] = token
         return {**params, "_meta": meta}
@@ -53,11 +60,32 @@ class Modern:
         if method:
             headers["mcp-method"] = method
         if method in _NAMES:
-            headers["mcp-name"] = _header_value(str(params.get(_NAMES[method], "")))
+            name = str(params.get(_NAMES[method], ""))
+            headers["mcp-name"] = header_value(name)
+            if method == "tools/call" and name in self._marks:
+                arguments = params.get("arguments") or {}
+                for mark in self._marks[name]:
+                    value = value_at(arguments, mark.path)
+                    if value is not None:
+                        headers[f"mcp-param-{mark.token}"] = header_value(_as_text(value))
         return headers
 
     def noticed(self, headers: Mapping[str, str]) -> None:
         """Nothing: there is no session."""
+
+    def usable(self, tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Without those whose schema asks for headers that cannot be (PROTOCOL T-05)."""
+        found: list[dict[str, Any]] = []
+        for tool in tools:
+            try:
+                expected = marks(tool.get("inputSchema"))
+            except MarkError as error:
+                _log.warning("The tool %r is left out: %s", tool.get("name"), error)
+                continue
+            if expected:
+                self._marks[str(tool.get("name"))] = expected
+            found.append(tool)
+        return found
 
 
 class Legacy:
@@ -91,13 +119,22 @@ class Legacy:
     def noticed(self, headers: Mapping[str, str]) -> None:
         self.session_id = headers.get("mcp-session-id") or self.session_id
 
+    def usable(self, tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return tools
+
 
 def is_modern_error(status: int, code: int) -> bool:
     """Whether an error can only come from a server that knows the modern era (PROTOCOL V-13)."""
     return code in MODERN_ERRORS or (code == -32601 and status == 404)
 
 
-def _header_value(text: str) -> str:
+def header_value(text: str) -> str:
     """As it is where a header can carry it, else Base64 between the markers (PROTOCOL H-03)."""
     plain = text.isascii() and text.isprintable() and text == text.strip() and not text.startswith("=?base64?")
     return text if plain and text else f"=?base64?{base64.b64encode(text.encode()).decode()}?="
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 from mcp_runtime.client.handlers import Handlers, ProgressHandler
-from mcp_runtime.client.sse import events
+from mcp_runtime.client.sse import Event, events
 from mcp_runtime.client.transports.eras import (
     LATEST_LEGACY,
     MODERN,
@@ -20,41 +19,57 @@ from mcp_runtime.client.transports.eras import (
     Modern,
     is_modern_error,
 )
+from mcp_runtime.client.transports.wire import (
+    discovered,
+    encoded,
+    object_in,
+    reached,
+    remote_error,
+    replied,
+    supported_versions,
+)
 from mcp_runtime.framework.errors import ClientError
-from mcp_runtime.framework.exchange import CannotAsk
-from mcp_runtime.framework.types import Implementation, InitializeResult
-from mcp_runtime.protocol.errors import McpError, MethodNotFound
+from mcp_runtime.framework.types import InitializeResult
+from mcp_runtime.protocol.errors import McpError
 
 if TYPE_CHECKING:
     import httpx2
 
 __all__ = ("StreamableHttpTransport",)
 
-_ROUNDS = 10
-"""How often one request may ask the client something before it is given up (PROTOCOL MR-08)."""
 _MAX_EVENT = 16 * 1024 * 1024
+_MOST_RESUMES = 10
+"""How often the stream of one answer is taken up again before the answer is given up."""
+_RETRY_SECONDS = 1.0
+"""How long to wait before that, where the server did not say (PROTOCOL G-07)."""
+_LONGEST_RETRY = 60.0
+_REFUSED_STREAM = (400, 404, 405, 409)
 
 
 class StreamableHttpTransport:
-    """`mode` is "auto", "legacy", or the one version to speak."""
+    """`mode` is "auto", "legacy", or the one version to speak.
+
+    `auth` is a bearer token, "oauth" for the browser flow, or an auth object of httpx2. `httpx_client_factory` makes
+    the HTTP client from the keywords headers, timeout, auth and follow_redirects.
+    """
 
     def __init__(
         self,
-        url: str,
-        *,
+        url: object,
         headers: Mapping[str, str] | None = None,
         auth: str | httpx2.Auth | None = None,
+        httpx_client_factory: Callable[..., httpx2.AsyncClient] | None = None,
+        *,
         mode: str = "auto",
         http_client: httpx2.AsyncClient | None = None,
     ) -> None:
-        if auth == "oauth":
-            raise ValueError("auth='oauth' is not part of this version; give the key or token itself: auth='stoa_…'.")
-        if http_client is not None and auth is not None and not isinstance(auth, str):
+        if http_client is not None and auth is not None and (not isinstance(auth, str) or auth == "oauth"):
             raise ValueError("Give the auth object to the http_client itself.")
-        self.url = url
-        self._headers = dict(headers or {})
+        self.url = str(url)
+        self._headers = {name.lower(): value for name, value in (headers or {}).items()}
         self._auth = auth
         self._mode = mode
+        self._factory = httpx_client_factory
         self._given_client = http_client
         self._http: httpx2.AsyncClient | None = http_client
         self._handlers = Handlers()
@@ -62,17 +77,29 @@ class StreamableHttpTransport:
         self._era: Era | None = None
         self._probing = False
         self._ids = itertools.count(1)
+        self._listener: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<StreamableHttpTransport to {self.url}>"
+
+    def fresh(self) -> Self:
+        return type(self)(
+            self.url, self._headers, self._auth, self._factory, mode=self._mode, http_client=self._given_client
+        )
 
     async def open(self, handlers: Handlers, client_info: dict[str, Any]) -> None:
         self._handlers, self._client_info = handlers, client_info
         if self._http is None:
             import httpx2
 
+            from mcp_runtime.client.auth import as_httpx_auth
+
             # Calls take as long as the tool takes: only connecting and sending have a limit of their own.
-            self._http = httpx2.AsyncClient(
+            make = self._factory or httpx2.AsyncClient
+            self._http = make(
                 timeout=httpx2.Timeout(30.0, read=None),
                 follow_redirects=False,
-                auth=None if isinstance(self._auth, str) else self._auth,
+                auth=as_httpx_auth(self._auth, self.url),
             )
 
     async def introduce(self) -> InitializeResult:
@@ -90,79 +117,68 @@ class StreamableHttpTransport:
             self._probing = False
             return await self._initialize(LATEST_LEGACY)
         except McpError as error:
-            versions = _supported(error)
+            versions = supported_versions(error)
             if self._mode == "auto" and versions and MODERN not in versions:
                 self._probing = False
                 return await self._initialize(versions[0])
             raise
         finally:
             self._probing = False
-        info = (found.get("_meta") or {}).get("io.modelcontextprotocol/serverInfo") or {"name": ""}
-        return InitializeResult(
-            protocol_version=MODERN,
-            capabilities=found.get("capabilities") or {},
-            server_info=Implementation.from_wire(info),
-            instructions=found.get("instructions"),
-        )
+        return discovered(found)
 
     async def request(
         self, method: str, params: dict[str, Any], *, progress: ProgressHandler | None = None
     ) -> dict[str, Any]:
+        """A legacy session that has ended is begun anew, once."""
         if self._era is None:
             raise ClientError("The client is not connected: use it in `async with client:`, or call initialize().")
-        answers: dict[str, Any] = {}
-        for _ in range(_ROUNDS):
-            result = await self._request_in_session(method, {**params, **answers}, progress)
-            if result.get("resultType") != "input_required":
-                return result
-            answers = await self._answered(result)
-        raise ClientError(f"The server asked {_ROUNDS} times before answering {method}; the client gave up.")
+        try:
+            result = await self._request_once(method, params, progress)
+        except _SessionGone:
+            era = self._era
+            await self._initialize(era.version if isinstance(era, Legacy) and era.version else LATEST_LEGACY)
+            result = await self._request_once(method, params, progress)
+        if method == "tools/list":
+            result["tools"] = self._connected().usable(result.get("tools") or [])
+        return result
+
+    async def notify(self, method: str, params: dict[str, Any]) -> None:
+        era = self._connected()
+        if isinstance(era, Modern):
+            return  # the modern era has no notifications of clients over HTTP (PROTOCOL H-07)
+        message: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
+        if params:
+            message["params"] = params
+        await self._post(message)
 
     async def close(self) -> None:
-        http, era = self._http, self._era
-        self._http, self._era = self._given_client, None
+        http, era, listener = self._http, self._era, self._listener
+        self._http, self._era, self._listener = self._given_client, None, None
+        if listener is not None:
+            listener.cancel()
+            await asyncio.wait((listener,))
         if http is None:
             return
         if isinstance(era, Legacy) and era.session_id is not None:
-            with contextlib.suppress(ClientError), _reached(self.url):
+            with contextlib.suppress(ClientError), reached(self.url):
                 await http.delete(self.url, headers=self._common() | era.headers("", {}))
         if http is not self._given_client:
             await http.aclose()
+
+    # One request and its answer.
 
     async def _initialize(self, version: str) -> InitializeResult:
         self._era = era = Legacy(self._handlers, self._client_info)
         answer = await self._request_once("initialize", era.introduction(version))
         result = InitializeResult(**answer)
         era.version = result.protocol_version
-        await self._notify("notifications/initialized")
+        await self.notify("notifications/initialized", {})
         if self._handlers.log is not None and "logging" in result.capabilities:
             with contextlib.suppress(McpError):  # then it logs at the level it likes
-                await self._request_once("logging/setLevel", {"level": "debug"})
+                await self._request_once("logging/setLevel", {"level": self._handlers.log_level})
+        if era.session_id is not None and self._listener is None:
+            self._listener = asyncio.get_running_loop().create_task(self._listen(), name="mcp-client-listener")
         return result
-
-    async def _answered(self, result: dict[str, Any]) -> dict[str, Any]:
-        """The members that a retry adds after the server asked for input (PROTOCOL MR-03)."""
-        asked = result.get("inputRequests") or {}
-        added: dict[str, Any] = {
-            "inputResponses": {
-                key: await self._handlers.asked(question["method"], question.get("params") or {})
-                for key, question in asked.items()
-            }
-        }
-        if "requestState" in result:
-            added["requestState"] = result["requestState"]
-        return added
-
-    async def _request_in_session(
-        self, method: str, params: dict[str, Any], progress: ProgressHandler | None
-    ) -> dict[str, Any]:
-        """A legacy session that has ended is begun anew, once."""
-        try:
-            return await self._request_once(method, params, progress)
-        except _SessionGone:
-            era = self._era
-            await self._initialize(era.version if isinstance(era, Legacy) and era.version else LATEST_LEGACY)
-            return await self._request_once(method, params, progress)
 
     async def _request_once(
         self, method: str, params: dict[str, Any], progress: ProgressHandler | None = None
@@ -174,59 +190,101 @@ class StreamableHttpTransport:
         message: dict[str, Any] = {"jsonrpc": "2.0", "id": identifier, "method": method, "params": params}
         headers = self._common() | era.headers(method, params)
         http = self._client()
-        body = msgspec.json.encode(message)
-        with _reached(self.url):
-            async with http.stream("POST", self.url, content=body, headers=headers) as answer:
-                return await self._answer(answer, method, identifier, progress)
+        try:
+            with reached(self.url):
+                async with http.stream("POST", self.url, content=encoded(message), headers=headers) as answer:
+                    self._connected().noticed(answer.headers)
+                    if answer.status_code >= 400:
+                        raise self._refusal(answer, await answer.aread())
+                    if not _is_stream(answer):
+                        return self._result(object_in(await answer.aread()))
+                    stream = _Stream()
+                    found = await self._read(answer, stream, identifier, progress)
+                return self._result(found or await self._resumed(stream, identifier, method, progress))
+        except asyncio.CancelledError:
+            if isinstance(era, Legacy) and method != "initialize":  # closing the stream says nothing (PROTOCOL G-06)
+                with contextlib.suppress(Exception):  # the caller is leaving, whatever the server makes of it
+                    await asyncio.shield(self.notify("notifications/cancelled", {"requestId": identifier}))
+            raise
 
-    async def _answer(
-        self, answer: httpx2.Response, method: str, identifier: int, progress: ProgressHandler | None
+    async def _read(
+        self, answer: httpx2.Response, stream: _Stream, identifier: int | None, progress: ProgressHandler | None
+    ) -> dict[str, Any] | None:
+        """The answer to a request in a stream, the rest of it dealt with; None where the stream ends without."""
+        async for event in events(answer.aiter_lines()):
+            stream.noticed(event)
+            if not event.data:
+                continue
+            if len(event.data) > _MAX_EVENT:
+                raise ClientError(f"The server sent an event of {len(event.data)} characters.")
+            received = object_in(event.data)
+            if "method" in received:
+                await self._received(received, progress)
+            elif identifier is not None and received.get("id") == identifier:
+                return received
+        return None
+
+    async def _resumed(
+        self, stream: _Stream, identifier: int, method: str, progress: ProgressHandler | None
     ) -> dict[str, Any]:
-        self._connected().noticed(answer.headers)
-        if answer.status_code >= 400:
-            raise self._refusal(answer.status_code, await answer.aread())
-        if answer.headers.get("content-type", "").startswith("text/event-stream"):
-            async for event in events(answer.aiter_lines()):
-                if len(event.data) > _MAX_EVENT:
-                    raise ClientError(f"The server sent an event of {len(event.data)} characters.")
-                received = _object(event.data)
-                if "method" in received:
-                    await self._received(received, progress)
-                elif received.get("id") == identifier:
-                    return self._result(received)
-            raise ClientError(f"{self.url} closed its stream before it answered {method}.")
-        return self._result(_object(await answer.aread()))
+        """The answer, from where the stream broke off (PROTOCOL G-06, G-07)."""
+        http, era = self._client(), self._connected()
+        for _ in range(_MOST_RESUMES if isinstance(era, Legacy) else 0):
+            if stream.last_id is None:
+                break
+            await asyncio.sleep(stream.retry)
+            headers = self._common() | era.headers("", {}) | {"last-event-id": stream.last_id}
+            headers["accept"] = "text/event-stream"
+            async with http.stream("GET", self.url, headers=headers) as answer:
+                if answer.status_code >= 400:
+                    raise self._refusal(answer, await answer.aread())
+                found = await self._read(answer, stream, identifier, progress)
+            if found is not None:
+                return found
+        raise ClientError(f"{self.url} closed its stream before it answered {method}.")
+
+    async def _listen(self) -> None:
+        """Hear what a legacy server says beside its answers, as long as it lets us (PROTOCOL G-04)."""
+        stream = _Stream()
+        while isinstance(self._era, Legacy) and self._http is not None:
+            headers = self._common() | self._era.headers("", {})
+            headers["accept"] = "text/event-stream"
+            if stream.last_id is not None:
+                headers["last-event-id"] = stream.last_id
+            try:
+                with reached(self.url):
+                    async with self._http.stream("GET", self.url, headers=headers) as answer:
+                        if answer.status_code in _REFUSED_STREAM or not _is_stream(answer):
+                            return
+                        await self._read(answer, stream, None, None)
+            except ClientError:
+                pass  # the connection broke: try again, as after an ordinary end
+            await asyncio.sleep(stream.retry)
 
     async def _received(self, message: dict[str, Any], progress: ProgressHandler | None) -> None:
-        """A notification or a question on the stream of a request."""
-        method, params = str(message["method"]), message.get("params") or {}
+        """A notification or a question on a stream."""
         if "id" not in message:
-            await self._handlers.notified(method, params, progress)
-            return
-        reply: dict[str, Any] = {"jsonrpc": "2.0", "id": message["id"]}
-        try:
-            reply["result"] = {} if method == "ping" else await self._handlers.asked(method, params)
-        except CannotAsk as error:
-            reply["error"] = MethodNotFound(method).as_object() | {"message": str(error)}
-        await self._post(reply)
-
-    async def _notify(self, method: str) -> None:
-        await self._post({"jsonrpc": "2.0", "method": method})
+            await self._handlers.notified(str(message["method"]), message.get("params") or {}, progress)
+        elif isinstance(self._era, Legacy):  # a modern server puts no requests on streams (PROTOCOL S-04)
+            await self._post(await replied(message, self._handlers))
 
     async def _post(self, message: dict[str, Any]) -> None:
         headers = self._common() | self._connected().headers("", {})
         http = self._client()
-        with _reached(self.url):
-            answer = await http.post(self.url, content=msgspec.json.encode(message), headers=headers)
+        with reached(self.url):
+            answer = await http.post(self.url, content=encoded(message), headers=headers)
         if answer.status_code >= 400:
-            raise self._refusal(answer.status_code, answer.content)
+            raise self._refusal(answer, answer.content)
 
-    def _refusal(self, status: int, body: bytes) -> Exception:
+    # What answers mean.
+
+    def _refusal(self, answer: httpx2.Response, body: bytes) -> Exception:
         """What an HTTP error means: a JSON-RPC error in its body, a refused credential, or an older server."""
+        status = answer.status_code
         if status in (401, 403):
             return ClientError(f"{self.url} answered {status}: the key or token is missing, wrong or not enough.")
         try:
-            received = _object(body)
+            received = object_in(body)
         except ClientError:
             received = {}
         error = received.get("error")
@@ -236,7 +294,7 @@ class StreamableHttpTransport:
         if status == 404 and isinstance(self._era, Legacy) and self._era.session_id is not None:
             return _SessionGone(f"{self.url} does not know the session any more.")
         if isinstance(error, dict) and isinstance(code, int):
-            return _error(error)
+            return remote_error(error)
         return ClientError(f"{self.url} answered with HTTP status {status}.")
 
     def _result(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -244,7 +302,7 @@ class StreamableHttpTransport:
         if isinstance(error, dict):
             if self._probing and error.get("code") not in MODERN_ERRORS:
                 raise _NotModern(f"{self.url} answered a request of {MODERN} with an error of older servers.")
-            raise _error(error)
+            raise remote_error(error)
         if not isinstance(result, dict):
             raise ClientError("The server's answer has neither a result nor an error.")
         return result
@@ -253,9 +311,9 @@ class StreamableHttpTransport:
         headers = {
             "content-type": "application/json",
             "accept": "application/json, text/event-stream",
-            **{name.lower(): value for name, value in self._headers.items()},
+            **self._headers,
         }
-        if isinstance(self._auth, str):
+        if isinstance(self._auth, str) and self._auth != "oauth":
             headers["authorization"] = f"Bearer {self._auth}"
         return headers
 
@@ -270,6 +328,20 @@ class StreamableHttpTransport:
         return self._era
 
 
+class _Stream:
+    """Where a stream is: its last event's id, and how long to wait before taking it up again."""
+
+    def __init__(self) -> None:
+        self.last_id: str | None = None
+        self.retry = _RETRY_SECONDS
+
+    def noticed(self, event: Event) -> None:
+        if event.id is not None:
+            self.last_id = event.id
+        if event.retry is not None:
+            self.retry = min(event.retry / 1000, _LONGEST_RETRY)
+
+
 class _NotModern(ClientError):
     """The server answered as one that knows no modern revision."""
 
@@ -278,33 +350,5 @@ class _SessionGone(ClientError):
     """The legacy session has ended at the server."""
 
 
-@contextlib.contextmanager
-def _reached(url: str) -> Iterator[None]:
-    """Say which server could not be reached, and why."""
-    import httpx2
-
-    try:
-        yield
-    except httpx2.HTTPError as error:
-        raise ClientError(f"{url} cannot be reached: {str(error) or type(error).__name__}") from error
-
-
-def _object(text: str | bytes) -> dict[str, Any]:
-    try:
-        value = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise ClientError("The server answered with something that is not JSON.") from error
-    if not isinstance(value, dict):
-        raise ClientError("The server answered with JSON that is no JSON-RPC message.")
-    return value
-
-
-def _error(error: dict[str, Any]) -> McpError:
-    return McpError(str(error.get("message", "")), code=error.get("code"), data=error.get("data"))
-
-
-def _supported(error: McpError) -> list[str]:
-    """The versions a server named when it refused ours."""
-    data = error.data
-    versions = data.get("supported") if error.code == -32022 and isinstance(data, dict) else None
-    return [version for version in versions if isinstance(version, str)] if isinstance(versions, list) else []
+def _is_stream(answer: httpx2.Response) -> bool:
+    return str(answer.headers.get("content-type", "")).startswith("text/event-stream")

@@ -17,7 +17,7 @@ def transport_for(target: Any, *, auth: Any, mode: str) -> Transport:
             raise ValueError("auth= is for servers behind an address; one in memory checks nobody.")
         from mcp_runtime.client.transports.memory import MemoryTransport
 
-        return MemoryTransport(target)
+        return MemoryTransport(target, mode=mode)
     if hasattr(target, "introduce") and hasattr(target, "request"):
         transport: Transport = target
         return transport

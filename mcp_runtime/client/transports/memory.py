@@ -3,44 +3,73 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import msgspec
 
 from mcp_runtime.client.handlers import Handlers, ProgressHandler
+from mcp_runtime.client.transports.eras import LATEST_LEGACY, MODERN
 from mcp_runtime.framework.errors import NotFoundError
 from mcp_runtime.framework.server import FastMCP
 from mcp_runtime.framework.serving import serve
 from mcp_runtime.framework.types import InitializeResult
 from mcp_runtime.ports.workers import Caller
+from mcp_runtime.protocol.errors import McpError
 
 __all__ = ("MemoryTransport",)
 
-_VERSION = "2026-07-28"
 _users: WeakKeyDictionary[FastMCP, int] = WeakKeyDictionary()
 """How many open clients each server has; its lifespan ends with the last."""
 
 
 class MemoryTransport:
-    """Calls the server's `serve`; what passes is written to JSON and read again, as it would be on a wire."""
+    """Calls the server's `serve`; what passes is written to JSON and read again, as it would be on a wire.
 
-    def __init__(self, server: FastMCP) -> None:
+    In the modern era the server is introduced by `server/discover`, in a legacy one by `initialize`; questions of the
+    server are asked while the call waits in both.
+    """
+
+    def __init__(self, server: FastMCP, *, mode: str = "auto") -> None:
         self.server = server
+        self._mode = mode
+        self._version = MODERN if mode == "auto" else LATEST_LEGACY if mode == "legacy" else mode
         self._handlers = Handlers()
+        self._client_info: dict[str, Any] = {}
         self._ids = itertools.count(1)
+        self._session_id = ""
+
+    def __repr__(self) -> str:
+        return f"<MemoryTransport to {self.server!r}>"
+
+    def fresh(self) -> Self:
+        return type(self)(self.server, mode=self._mode)
 
     async def open(self, handlers: Handlers, client_info: dict[str, Any]) -> None:
-        self._handlers = handlers
+        self._handlers, self._client_info = handlers, client_info
+        self._session_id = os.urandom(16).hex()
         _users[self.server] = _users.get(self.server, 0) + 1
         await self.server.start()
 
     async def introduce(self) -> InitializeResult:
+        if self._version < MODERN:
+            answer = await self.request(
+                "initialize",
+                {
+                    "protocolVersion": self._version,
+                    "capabilities": self._handlers.capabilities,
+                    "clientInfo": self._client_info,
+                },
+            )
+            await self.notify("notifications/initialized", {})
+            return InitializeResult(**answer)
         answer = await self.request("server/discover", {})
         return InitializeResult(
-            protocol_version=_VERSION,
+            protocol_version=MODERN,
             capabilities=answer["capabilities"],
             server_info=answer["_meta"]["io.modelcontextprotocol/serverInfo"],
             instructions=answer.get("instructions"),
@@ -49,23 +78,17 @@ class MemoryTransport:
     async def request(
         self, method: str, params: dict[str, Any], *, progress: ProgressHandler | None = None
     ) -> dict[str, Any]:
-        handlers = self._handlers
-        caller = Caller(
-            request_id=str(next(self._ids)),
-            subject="",
-            client_id="",
-            protocol_version=_VERSION,
-            client_capabilities=handlers.capabilities,
-            progress=progress is not None or handlers.progress is not None,
-            log_level="debug" if handlers.log is not None else None,
-        )
-        exchange = _MemoryExchange(caller, handlers, progress)
+        exchange = self._exchange(progress)
         try:
             result = await serve(self.server, method, _through_json(params), exchange)
         finally:
             await exchange.delivered()
         answer: dict[str, Any] = _through_json(result)
         return answer
+
+    async def notify(self, method: str, params: dict[str, Any]) -> None:
+        with contextlib.suppress(McpError):  # notifications are not answered (PROTOCOL B-03)
+            await serve(self.server, method, _through_json(params), self._exchange(None))
 
     def output_schema(self, name: str) -> dict[str, Any] | None:
         """A tool's output schema, known here without asking for it."""
@@ -82,13 +105,27 @@ class MemoryTransport:
             _users.pop(self.server, None)
             await self.server.stop()
 
+    def _exchange(self, progress: ProgressHandler | None) -> _MemoryExchange:
+        handlers = self._handlers
+        caller = Caller(
+            request_id=str(next(self._ids)),
+            subject="",
+            client_id="",
+            protocol_version=self._version,
+            client_capabilities=handlers.capabilities,
+            progress=progress is not None or handlers.progress is not None,
+            log_level=handlers.log_level if handlers.log is not None else None,
+        )
+        return _MemoryExchange(caller, handlers, progress, self._session_id)
+
 
 class _MemoryExchange:
     """Delivers notifications to the client's handlers in order, beside the call that sends them."""
 
-    def __init__(self, caller: Caller, handlers: Handlers, progress: ProgressHandler | None) -> None:
+    def __init__(self, caller: Caller, handlers: Handlers, progress: ProgressHandler | None, session_id: str) -> None:
         self.caller = caller
         self.request_id = caller.request_id
+        self.session_id = session_id
         self._handlers = handlers
         self._progress = progress
         self._loop = asyncio.get_running_loop()
@@ -96,10 +133,13 @@ class _MemoryExchange:
         self._deliverer: asyncio.Task[None] | None = None
 
     def log(self, level: str, logger: str | None, data: object) -> None:
-        self._send("notifications/message", {"level": level, "logger": logger, "data": data})
+        self.notify("notifications/message", {"level": level, "logger": logger, "data": data})
 
     def progress(self, progress: float, total: float | None, message: str | None) -> None:
-        self._send("notifications/progress", {"progress": progress, "total": total, "message": message})
+        self.notify("notifications/progress", {"progress": progress, "total": total, "message": message})
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        self._on_loop(lambda: self._enqueue(method, params))
 
     async def ask(self, method: str, params: dict[str, object]) -> dict[str, object]:
         answer: dict[str, object] = _through_json(await self._handlers.asked(method, _through_json(params)))
@@ -110,9 +150,6 @@ class _MemoryExchange:
         if self._deliverer is not None:
             self._queue.put_nowait(None)
             await self._deliverer
-
-    def _send(self, method: str, params: dict[str, Any]) -> None:
-        self._on_loop(lambda: self._enqueue(method, params))
 
     def _on_loop(self, action: Callable[[], None]) -> None:
         try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ("Dependency", "Scope", "dependency_in", "looks_injected")
 
 _MISSING = object()
-_SPELT = re.compile(r"\b(Depends|Shared|Current\w+|TokenClaim|CallArgument|Progress)\(")
+_SPELT = re.compile(r"\b(Depends|Shared|Current\w+|TokenClaim|CallArgument|Progress)\(|\bUserSession\b")
 
 
 class Dependency:

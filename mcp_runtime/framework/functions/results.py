@@ -11,7 +11,14 @@ from typing import Any
 
 from mcp_runtime.framework.functions.schemas import Schema, tidy, wrap_result
 from mcp_runtime.framework.media import Audio, File, Image
-from mcp_runtime.framework.types import BlobResourceContents, ContentBlock, EmbeddedResource, Model, TextContent
+from mcp_runtime.framework.types import (
+    BlobResourceContents,
+    ContentBlock,
+    EmbeddedResource,
+    InputRequiredResult,
+    Model,
+    TextContent,
+)
 
 __all__ = ("ToolResult", "as_blocks", "as_json", "as_plain", "as_result", "output_schema_of")
 
@@ -20,6 +27,9 @@ Serializer = Callable[[Any], str]
 
 class ToolResult:
     """Complete control over a tool's answer: content, structure and `_meta` (FASTMCP T-31)."""
+
+    input_required: InputRequiredResult | None = None
+    """What the tool needs to know first; then there is no answer yet (PROTOCOL MR-01)."""
 
     def __init__(
         self,
@@ -66,6 +76,10 @@ def as_result(
     result.meta = None
     result.is_error = False
     result.structured_content = None
+    if isinstance(value, InputRequiredResult):
+        result.input_required = value
+        result.content = []
+        return result
     result.content = as_blocks(value, serializer=serializer, name=name)
     if not structure:
         return result
@@ -111,6 +125,7 @@ def as_json(value: Any) -> str:
 
 def output_schema_of(annotation: Any) -> Schema | None:
     """The output schema of a return annotation; None where there is nothing to describe."""
+    annotation = _without_questions(annotation)
     if not _describable(annotation):
         return None
     from pydantic import TypeAdapter
@@ -121,6 +136,14 @@ def output_schema_of(annotation: Any) -> Schema | None:
     except PydanticUserError:
         return None  # a class pydantic does not know: the tool still works, without structure
     return schema if schema.get("type") == "object" else wrap_result(schema)
+
+
+def _without_questions(annotation: Any) -> Any:
+    """`X | InputRequiredResult` as X: a question is no answer."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        parts = tuple(part for part in typing.get_args(annotation) if part is not InputRequiredResult)
+        return typing.Union[parts] if parts else None  # noqa: UP007 - there is no other way to say it of a tuple
+    return annotation
 
 
 def _block(value: Any, serializer: Serializer | None, name: str) -> Any:
@@ -161,7 +184,7 @@ def _describable(annotation: Any) -> bool:
             typing.get_args(annotation) == (Any,)
         )
     if isinstance(annotation, type):
-        return not issubclass(annotation, (*_CONTENT, ToolResult, bytes, bytearray, memoryview))
+        return not issubclass(annotation, (*_CONTENT, ToolResult, InputRequiredResult, bytes, bytearray, memoryview))
     return True
 
 

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from mcp_runtime.framework.types.asking import (
+    CreateMessageRequest,
+    CreateMessageRequestParams,
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitRequestParams,
+    ElicitRequestURLParams,
+    InputRequiredResult,
+    ListRootsRequest,
+    SamplingCapability,
+    ToolChoice,
+)
 from mcp_runtime.framework.types.base import Model, plain
 from mcp_runtime.framework.types.content import (
     Annotations,
@@ -16,6 +28,8 @@ from mcp_runtime.framework.types.content import (
     TextContent,
     TextResourceContents,
     ToolAnnotations,
+    ToolResultContent,
+    ToolUseContent,
     content_from_wire,
     resource_contents_from_wire,
 )
@@ -60,7 +74,13 @@ __all__ = (
     "BlobResourceContents",
     "CallToolResult",
     "ContentBlock",
+    "CreateMessageRequest",
+    "CreateMessageRequestParams",
     "CreateMessageResult",
+    "ElicitRequest",
+    "ElicitRequestFormParams",
+    "ElicitRequestParams",
+    "ElicitRequestURLParams",
     "ElicitResult",
     "EmbeddedResource",
     "ErrorData",
@@ -69,6 +89,8 @@ __all__ = (
     "ImageContent",
     "Implementation",
     "InitializeResult",
+    "InputRequiredResult",
+    "ListRootsRequest",
     "ListRootsResult",
     "Model",
     "ModelHint",
@@ -82,11 +104,15 @@ __all__ = (
     "ResourceLink",
     "ResourceTemplate",
     "Root",
+    "SamplingCapability",
     "SamplingMessage",
     "TextContent",
     "TextResourceContents",
     "Tool",
     "ToolAnnotations",
+    "ToolChoice",
+    "ToolResultContent",
+    "ToolUseContent",
     "content_from_wire",
     "plain",
     "resource_contents_from_wire",

@@ -20,6 +20,8 @@ __all__ = (
     "TextContent",
     "TextResourceContents",
     "ToolAnnotations",
+    "ToolResultContent",
+    "ToolUseContent",
     "content_from_wire",
     "resource_contents_from_wire",
 )
@@ -137,6 +139,29 @@ class EmbeddedResource(_Block):
     }
 
 
+class ToolUseContent(Model):
+    """A model's wish to call a tool, in a sampling message (PROTOCOL SA-02)."""
+
+    type: str = "tool_use"
+    id: str
+    name: str
+    input: dict[str, Any]
+    meta: dict[str, Any] | None = None
+
+
+class ToolResultContent(Model):
+    """The answer to a tool_use block, in a sampling message (PROTOCOL SA-02)."""
+
+    type: str = "tool_result"
+    tool_use_id: str
+    content: list[Any]
+    structured_content: Any = None
+    is_error: bool | None = None
+    meta: dict[str, Any] | None = None
+
+    _nested: ClassVar[Mapping[str, Any]] = {"content": lambda values: [content_from_wire(value) for value in values]}
+
+
 ContentBlock = TextContent | ImageContent | AudioContent | ResourceLink | EmbeddedResource
 
 _BLOCKS: dict[str, type[Model]] = {
@@ -145,6 +170,8 @@ _BLOCKS: dict[str, type[Model]] = {
     "audio": AudioContent,
     "resource_link": ResourceLink,
     "resource": EmbeddedResource,
+    "tool_use": ToolUseContent,
+    "tool_result": ToolResultContent,
 }
 
 

@@ -44,8 +44,8 @@ def server() -> FastMCP:
     return mcp
 
 
+@pytest.mark.fastmcp("CL-05", "CL-06")
 async def test_a_client_is_connected_inside_its_block() -> None:
-    """CL-05, CL-06"""
     client = Client(server())
 
     assert not client.is_connected()
@@ -54,8 +54,8 @@ async def test_a_client_is_connected_inside_its_block() -> None:
     assert not client.is_connected()
 
 
+@pytest.mark.fastmcp("CL-05")
 async def test_entering_again_shares_the_connection() -> None:
-    """CL-05"""
     client = Client(server())
 
     async with client:
@@ -64,22 +64,22 @@ async def test_entering_again_shares_the_connection() -> None:
         assert await client.call_tool("add", {"a": 1, "b": 2}) == 3
 
 
+@pytest.mark.fastmcp("CL-05")
 async def test_a_client_outside_its_block_says_so() -> None:
-    """CL-05"""
     with pytest.raises(RuntimeError, match="async with client"):
         await Client(server()).list_tools()
 
 
+@pytest.mark.fastmcp("CL-13", "CL-14")
 async def test_the_server_introduces_itself() -> None:
-    """CL-13, CL-14"""
     async with Client(server()) as client:
         assert client.initialize_result.server_info.name == "Test"
         assert client.initialize_result.instructions == "Help."
         assert await client.ping() is True
 
 
+@pytest.mark.fastmcp("CL-14")
 async def test_introduction_can_wait() -> None:
-    """CL-14"""
     async with Client(server(), auto_initialize=False) as client:
         with pytest.raises(ClientError):
             _ = client.initialize_result
@@ -88,8 +88,8 @@ async def test_introduction_can_wait() -> None:
         assert await client.initialize() is result
 
 
+@pytest.mark.fastmcp("CL-08")
 async def test_a_results_value_is_its_data() -> None:
-    """CL-08"""
     async with Client(server()) as client:
         result = await client.call_tool("add", {"a": 1, "b": 2})
     assert (result.data, result.structured_content, result.content[0].text, result.is_error) == (
@@ -102,8 +102,8 @@ async def test_a_results_value_is_its_data() -> None:
     assert result != 4
 
 
+@pytest.mark.fastmcp("CL-08")
 async def test_data_is_rebuilt_from_the_schema() -> None:
-    """CL-08"""
     mcp = FastMCP()
     visit = Visit(datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC), uuid.uuid4(), {"a"})
 
@@ -117,8 +117,8 @@ async def test_data_is_rebuilt_from_the_schema() -> None:
     assert (data.next.at, data.next.next) == (visit.at, None)
 
 
+@pytest.mark.fastmcp("CL-08")
 async def test_structure_that_does_not_fit_the_schema_comes_as_it_is() -> None:
-    """CL-08"""
     mcp = FastMCP()
 
     @mcp.tool(output_schema={"type": "object", "properties": {"n": {"type": "string", "format": "date"}}})
@@ -129,8 +129,8 @@ async def test_structure_that_does_not_fit_the_schema_comes_as_it_is() -> None:
         assert (await client.call_tool("odd")).data == {"n": "someday"}
 
 
+@pytest.mark.fastmcp("CL-08")
 async def test_a_failed_tool_raises_unless_told_not_to() -> None:
-    """CL-08"""
     async with Client(server()) as client:
         with pytest.raises(ToolError, match="No"):
             await client.call_tool("fail")
@@ -138,17 +138,17 @@ async def test_a_failed_tool_raises_unless_told_not_to() -> None:
     assert (result.is_error, result.text) == (True, "No.")
 
 
+@pytest.mark.fastmcp("CL-19")
 @pytest.mark.parametrize("limit", [0.05, timedelta(milliseconds=50)])
 async def test_a_call_over_its_time_is_given_up(limit: Any) -> None:
-    """CL-19"""
     async with Client(server(), timeout=limit) as client:
         with pytest.raises(McpError, match=r"Timed out while waiting for tools/call: no answer in 0\.05 s"):
             await client.call_tool("hang")
         assert await client.call_tool("add", {"a": 1, "b": 1}, timeout=30) == 2
 
 
+@pytest.mark.fastmcp("CL-08")
 async def test_arguments_may_be_values_json_does_not_know() -> None:
-    """CL-08"""
     mcp = FastMCP()
 
     @mcp.tool
@@ -159,8 +159,8 @@ async def test_arguments_may_be_values_json_does_not_know() -> None:
         assert await client.call_tool("year", {"day": datetime.date(2026, 1, 1)}) == 2026
 
 
+@pytest.mark.fastmcp("CL-12")
 async def test_prompt_arguments_are_written_as_json() -> None:
-    """CL-12"""
     mcp = FastMCP()
     mcp.prompt(lambda data: f"{data!r}", name="show")
 
@@ -169,8 +169,8 @@ async def test_prompt_arguments_are_written_as_json() -> None:
     assert result.messages[0].content.text == "'[1,2,3]'"
 
 
+@pytest.mark.fastmcp("CL-08")
 async def test_meta_travels_with_a_call() -> None:
-    """CL-08"""
     mcp = FastMCP()
 
     @mcp.tool
@@ -181,8 +181,8 @@ async def test_meta_travels_with_a_call() -> None:
         assert await client.call_tool("who", meta={"client_id": "me"}) == "me"
 
 
+@pytest.mark.fastmcp("CL-16")
 async def test_a_handler_that_fails_does_not_fail_the_call(caplog: pytest.LogCaptureFixture) -> None:
-    """CL-16"""
     mcp = FastMCP()
 
     @mcp.tool
@@ -211,20 +211,15 @@ async def test_calls_on_one_client_run_side_by_side() -> None:
     assert [result.data for result in results] == ["a", "b"]
 
 
+@pytest.mark.fastmcp("CL-03", "CL-04")
 @pytest.mark.parametrize("target", ["server.py", "server.js", {"mcpServers": {}}, object()])
 def test_a_target_that_cannot_be_reached_is_refused(target: Any) -> None:
-    """CL-03, CL-04"""
     with pytest.raises(ValueError, match="Could not infer a valid transport"):
         Client(target)
 
 
+@pytest.mark.fastmcp("CL-02")
 def test_an_sse_address_is_refused_with_advice() -> None:
-    """CL-02"""
     with pytest.raises(ValueError, match="Streamable HTTP address"):
         Client("https://example.com/sse")
 
-
-def test_browser_login_is_refused_with_advice() -> None:
-    """CL-20"""
-    with pytest.raises(ValueError, match="give the key or token itself"):
-        Client("https://example.com/mcp", auth="oauth")

@@ -68,8 +68,8 @@ def stream(*messages: dict[str, Any]) -> httpx2.Response:
     return httpx2.Response(200, text=text, headers={"content-type": "text/event-stream"})
 
 
+@pytest.mark.protocol("H-02")
 async def test_a_modern_request_says_everything_about_itself() -> None:
-    """PROTOCOL H-02, 2.6"""
     peer = Peer({"server/discover": DISCOVERED, "tools/call": {"content": [], "resultType": "complete"}})
 
     async with peer.client(auth="stoa_key") as client:
@@ -88,8 +88,8 @@ async def test_a_modern_request_says_everything_about_itself() -> None:
     assert "progressToken" not in meta
 
 
+@pytest.mark.protocol("H-03")
 async def test_a_name_that_no_header_can_carry_is_encoded() -> None:
-    """PROTOCOL H-03"""
     peer = Peer({"server/discover": DISCOVERED, "resources/read": {"contents": []}})
 
     async with peer.client() as client:
@@ -98,8 +98,8 @@ async def test_a_name_that_no_header_can_carry_is_encoded() -> None:
     assert peer.sent("resources/read")[0][0]["mcp-name"] == "=?base64?ZGF0YTovL8Op?="
 
 
+@pytest.mark.fastmcp("CL-08")
 async def test_no_tool_list_is_fetched_behind_the_callers_back() -> None:
-    """CL-08"""
     peer = Peer({"server/discover": DISCOVERED, "tools/call": {"content": []}})
 
     async with peer.client() as client:
@@ -108,6 +108,7 @@ async def test_no_tool_list_is_fetched_behind_the_callers_back() -> None:
     assert [message["method"] for _, message in peer.requests] == ["server/discover", "tools/call"]
 
 
+@pytest.mark.protocol("V-13")
 @pytest.mark.parametrize(
     "refuse",
     [
@@ -121,7 +122,6 @@ async def test_no_tool_list_is_fetched_behind_the_callers_back() -> None:
     ids=["400 with an error", "200 with an error", "400 with text", "404", "405", "no common version"],
 )
 async def test_an_older_server_is_spoken_to_in_its_own_way(refuse: Answer) -> None:
-    """PROTOCOL V-13"""
     peer = Peer(
         {
             "server/discover": refuse,
@@ -183,8 +183,9 @@ async def test_a_session_that_ended_is_begun_anew() -> None:
         assert await client.list_tools() == []
 
 
+@pytest.mark.fastmcp("CL-16", "CL-17")
+@pytest.mark.protocol("H-04")
 async def test_notifications_on_the_stream_reach_their_handlers() -> None:
-    """CL-16, CL-17, PROTOCOL H-04"""
     seen: list[Any] = []
 
     def call(_: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
@@ -211,8 +212,8 @@ async def test_notifications_on_the_stream_reach_their_handlers() -> None:
     assert answer.text == "done"
 
 
+@pytest.mark.protocol("MR-03")
 async def test_a_question_of_a_modern_server_is_answered_with_a_retry() -> None:
-    """PROTOCOL MR-03"""
 
     def call(_: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
         if "inputResponses" not in message["params"]:
@@ -233,8 +234,8 @@ async def test_a_question_of_a_modern_server_is_answered_with_a_retry() -> None:
     assert first[1]["id"] != second[1]["id"]
 
 
+@pytest.mark.protocol("MR-08")
 async def test_a_server_that_never_stops_asking_is_given_up() -> None:
-    """PROTOCOL MR-08"""
     peer = Peer({"server/discover": DISCOVERED, "tools/call": {"resultType": "input_required", "requestState": "x"}})
 
     async with peer.client() as client:
@@ -322,8 +323,9 @@ async def test_a_server_that_cannot_be_reached_is_named() -> None:
             pass
 
 
+@pytest.mark.fastmcp("CL-07")
+@pytest.mark.protocol("PG-01")
 async def test_all_pages_of_a_list_are_fetched() -> None:
-    """CL-07, PROTOCOL PG-01"""
 
     def listed(_: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
         page = int(message["params"].get("cursor", "0"))
@@ -336,8 +338,8 @@ async def test_all_pages_of_a_list_are_fetched() -> None:
         assert [tool.name for tool in await client.list_tools()] == ["t0", "t1", "t2"]
 
 
+@pytest.mark.fastmcp("CL-08")
 async def test_data_is_unwrapped_as_the_answer_says() -> None:
-    """CL-08"""
     answer = {"content": [], "structuredContent": {"result": 3}, "_meta": {"fastmcp": {"wrap_result": True}}}
     peer = Peer({"server/discover": DISCOVERED, "tools/call": answer})
 

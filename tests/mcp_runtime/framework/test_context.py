@@ -54,8 +54,8 @@ async def inside(body: Any, exchange: Silent | None = None, params: Any = None) 
     return given[0]
 
 
+@pytest.mark.fastmcp("C-02", "CL-16")
 async def test_log_messages_reach_the_clients_handler_in_order() -> None:
-    """C-02, CL-16"""
     mcp, seen = FastMCP(), []
 
     @mcp.tool
@@ -80,9 +80,10 @@ async def test_log_messages_reach_the_clients_handler_in_order() -> None:
     ]
 
 
+@pytest.mark.fastmcp("C-02")
+@pytest.mark.protocol("LG-01")
 @pytest.mark.parametrize(("wanted", "sent"), [(None, []), ("warning", ["warning", "error"]), ("debug", None)])
 async def test_only_wanted_levels_are_sent(wanted: str | None, sent: list[str] | None) -> None:
-    """C-02, PROTOCOL LG-01"""
     exchange = Silent(log_level=wanted)
 
     async def body(ctx: Context) -> None:
@@ -94,8 +95,8 @@ async def test_only_wanted_levels_are_sent(wanted: str | None, sent: list[str] |
     assert [entry[0] for entry in exchange.sent] == (["debug", "info", "warning", "error"] if sent is None else sent)
 
 
+@pytest.mark.fastmcp("C-02")
 async def test_an_unknown_level_is_refused() -> None:
-    """C-02"""
 
     async def body(ctx: Context) -> str:
         with pytest.raises(ValueError, match="no log level 'loud'"):
@@ -105,8 +106,8 @@ async def test_an_unknown_level_is_refused() -> None:
     assert await inside(body) == "refused"
 
 
+@pytest.mark.fastmcp("C-03", "CL-17")
 async def test_progress_reaches_the_handler_of_the_call() -> None:
-    """C-03, CL-17"""
     mcp, seen = FastMCP(), []
 
     @mcp.tool
@@ -119,8 +120,8 @@ async def test_progress_reaches_the_handler_of_the_call() -> None:
     assert seen == [(1, 2, "half"), (2, 2, None)]
 
 
+@pytest.mark.fastmcp("C-03")
 async def test_progress_nobody_asked_for_is_not_sent() -> None:
-    """C-03"""
     exchange = Silent(progress=False)
 
     await inside(lambda ctx: ctx.report_progress(1), exchange)
@@ -128,8 +129,8 @@ async def test_progress_nobody_asked_for_is_not_sent() -> None:
     assert exchange.sent == []
 
 
+@pytest.mark.fastmcp("C-04", "C-05")
 async def test_a_tool_reads_the_servers_resources() -> None:
-    """C-04, C-05"""
     mcp = FastMCP()
     mcp.resource("data://x", name="x")(lambda: "hello")
     mcp.resource("data://hidden", name="h", enabled=False)(lambda: "no")
@@ -144,8 +145,8 @@ async def test_a_tool_reads_the_servers_resources() -> None:
         assert await client.call_tool("look") == ["hello", "text/plain", "hello", ["data://x"]]
 
 
+@pytest.mark.fastmcp("C-06", "C-07")
 async def test_a_tool_renders_the_servers_prompts() -> None:
-    """C-06, C-07"""
     mcp = FastMCP()
 
     @mcp.prompt
@@ -161,8 +162,8 @@ async def test_a_tool_renders_the_servers_prompts() -> None:
         assert await client.call_tool("look") == ["Sum 6", ["analyse"]]
 
 
+@pytest.mark.fastmcp("C-10")
 async def test_state_lives_as_long_as_the_request() -> None:
-    """C-10"""
     mcp = FastMCP()
 
     @mcp.tool
@@ -177,8 +178,8 @@ async def test_state_lives_as_long_as_the_request() -> None:
         assert await client.call_tool("keep") == [None, "Ada", 1]
 
 
+@pytest.mark.fastmcp("C-10")
 async def test_state_is_copied_into_nested_contexts() -> None:
-    """C-10"""
     mcp = FastMCP()
 
     @mcp.resource("data://x")
@@ -196,8 +197,8 @@ async def test_state_is_copied_into_nested_contexts() -> None:
         assert await client.call_tool("look") == ["Ada", "Ada"]
 
 
+@pytest.mark.fastmcp("C-11", "C-12", "C-13", "C-14", "C-15")
 async def test_the_context_knows_the_request_and_the_client() -> None:
-    """C-11 to C-15"""
 
     async def body(ctx: Context) -> Any:
         return [ctx.request_id, ctx.client_id, ctx.fastmcp.name, ctx.session_id == ctx.session_id]
@@ -205,8 +206,8 @@ async def test_the_context_knows_the_request_and_the_client() -> None:
     assert await inside(body, params={"_meta": {"client_id": "me"}}) == ["r1", "me", "inside", True]
 
 
+@pytest.mark.fastmcp("C-01")
 async def test_the_current_context_is_at_hand_without_a_parameter() -> None:
-    """C-01"""
 
     async def body(ctx: Context) -> bool:
         return get_context() is ctx
@@ -214,14 +215,14 @@ async def test_the_current_context_is_at_hand_without_a_parameter() -> None:
     assert await inside(body) is True
 
 
+@pytest.mark.fastmcp("C-01")
 def test_there_is_no_context_outside_a_request() -> None:
-    """C-01"""
     with pytest.raises(RuntimeError, match=r"No active context found\."):
         get_context()
 
 
+@pytest.mark.fastmcp("C-22")
 async def test_the_access_token_says_who_calls_and_holds_no_credential() -> None:
-    """C-22"""
 
     async def body(ctx: Context) -> Any:
         return get_access_token()
@@ -231,15 +232,15 @@ async def test_the_access_token_says_who_calls_and_holds_no_credential() -> None
     assert await inside(body) is None
 
 
+@pytest.mark.fastmcp("C-20", "C-21")
 def test_there_is_no_http_request_off_http() -> None:
-    """C-20, C-21"""
     assert get_http_headers() == {}
     with pytest.raises(RuntimeError, match="No active HTTP request"):
         get_http_request()
 
 
+@pytest.mark.fastmcp("C-08", "C-09")
 async def test_asking_a_client_that_cannot_be_asked_says_so() -> None:
-    """C-08, C-09"""
     mcp = FastMCP(mask_error_details=True)
 
     @mcp.tool
@@ -252,8 +253,8 @@ async def test_asking_a_client_that_cannot_be_asked_says_so() -> None:
     assert "cannot carry questions to it" in answer["content"][0]["text"]
 
 
+@pytest.mark.fastmcp("C-08", "CL-18")
 async def test_sampling_asks_the_clients_model() -> None:
-    """C-08, CL-18"""
     mcp, seen = FastMCP(), []
 
     @mcp.tool
@@ -284,6 +285,7 @@ class Pet:
     name: str
 
 
+@pytest.mark.fastmcp("C-09")
 @pytest.mark.parametrize(
     ("response_type", "content", "data"),
     [
@@ -301,7 +303,6 @@ class Pet:
     ids=str,
 )
 async def test_elicitation_gives_what_was_asked_for(response_type: Any, content: Any, data: Any) -> None:
-    """C-09"""
     mcp, given = FastMCP(), []
 
     @mcp.tool
@@ -314,9 +315,9 @@ async def test_elicitation_gives_what_was_asked_for(response_type: Any, content:
     assert given[0].data == data
 
 
+@pytest.mark.fastmcp("C-09")
 @pytest.mark.parametrize(("action", "kind"), [("decline", DeclinedElicitation), ("cancel", CancelledElicitation)])
 async def test_elicitation_may_be_refused(action: str, kind: type) -> None:
-    """C-09"""
     mcp, given = FastMCP(), []
 
     @mcp.tool
@@ -328,8 +329,9 @@ async def test_elicitation_may_be_refused(action: str, kind: type) -> None:
     assert isinstance(given[0], kind)
 
 
+@pytest.mark.fastmcp("C-09")
+@pytest.mark.protocol("MR-05")
 async def test_an_answer_that_does_not_fit_is_an_error() -> None:
-    """C-09, PROTOCOL MR-05"""
     mcp = FastMCP()
 
     @mcp.tool
@@ -341,8 +343,9 @@ async def test_an_answer_that_does_not_fit_is_an_error() -> None:
             await client.call_tool("ask")
 
 
+@pytest.mark.fastmcp("C-09")
+@pytest.mark.protocol("EL-01")
 async def test_a_form_holds_simple_fields_only() -> None:
-    """C-09, PROTOCOL EL-01"""
 
     class Deep(BaseModel):
         inner: Person
@@ -358,8 +361,8 @@ async def test_a_form_holds_simple_fields_only() -> None:
             await client.call_tool("ask")
 
 
+@pytest.mark.fastmcp("C-15", "CL-19")
 async def test_roots_are_the_clients() -> None:
-    """C-15, CL-19"""
     mcp = FastMCP()
 
     @mcp.tool
