@@ -207,8 +207,9 @@ def test_a_version_that_no_key_could_carry_is_refused(version: Any, error: type[
 
 def test_versions_are_ordered_by_their_numbers() -> None:
     ordered = [None, "1.0-beta", "1.0", "1.0.1", "v2", "2.0", "10.0", "2025-01-15", "2025-11-02"]
+    keys = [version_key(version) for version in ordered]
 
-    assert sorted(ordered[::-1], key=version_key) == ordered
+    assert keys == sorted(set(keys))
 
 
 GUARDS = [
