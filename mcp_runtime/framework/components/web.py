@@ -29,10 +29,10 @@ def fetch_text(url: str, *, seconds: float, most_bytes: int, allow_private: bool
         connection, target = _connection(url, seconds, allow_private=allow_private)
         try:
             connection.request("GET", target, headers={"Host": parts.netloc.rpartition("@")[2], "Accept": "*/*"})
-            answer = connection.getresponse()
-            if not 200 <= answer.status < 300:
-                raise ResourceError(_refusal(place, answer))
-            body = _body(answer, most_bytes, until)
+            with connection.getresponse() as answer:
+                if not 200 <= answer.status < 300:
+                    raise ResourceError(_refusal(place, answer))
+                body = _body(answer, most_bytes, until)
         finally:
             connection.close()
         return body.decode(answer.headers.get_content_charset() or "utf-8")
