@@ -12,18 +12,28 @@ from mcp_runtime.framework.running import Interrupted
 from mcp_runtime.framework.types import ErrorData
 from mcp_runtime.protocol.errors import Internal, InvalidParams, McpError
 
-__all__ = ("as_rpc_error", "as_tool_result", "conceal")
+__all__ = ("MappedError", "as_rpc_error", "as_tool_result", "conceal")
 
 _log = logging.getLogger(__name__)
 
 
+class MappedError(McpError):
+    """An author's error that middleware gave a code; `masked` is what is said where details are masked."""
+
+    def __init__(self, message: str, *, code: int, masked: str) -> None:
+        super().__init__(message, code=code)
+        self.masked = masked
+
+
 def as_tool_result(error: BaseException, *, name: str, masked: bool) -> dict[str, Any]:
     """The result with `isError` for a failed tool. Re-raises JSON-RPC errors as they are."""
-    if isinstance(error, McpError):
+    masked = masked or _is_concealed(error)
+    if isinstance(error, McpError) and not isinstance(error, MappedError):
         raise _rebuilt(error)
-    masked = masked or hasattr(error, _CONCEALED)
     if isinstance(error, (ToolError, ResourceError, PromptError)):
         text = str(error)
+    elif isinstance(error, MappedError):
+        text = f"Error calling tool {name!r}: {error.masked if masked else error.message}"
     elif isinstance(error, ArgumentError):
         text = f"Error calling tool {name!r}: {error.masked}" if masked else str(error)
     else:
@@ -34,9 +44,11 @@ def as_tool_result(error: BaseException, *, name: str, masked: bool) -> dict[str
 
 def as_rpc_error(error: BaseException, *, doing: str, masked: bool) -> McpError:
     """The JSON-RPC error for a failed resource or prompt; `doing` as in "reading resource 'data://x'"."""
+    masked = masked or _is_concealed(error)
+    if isinstance(error, MappedError):
+        return McpError(error.masked if masked else error.message, code=error.code)
     if isinstance(error, McpError):
         return _rebuilt(error)
-    masked = masked or hasattr(error, _CONCEALED)
     if isinstance(error, (ToolError, ResourceError, PromptError)):
         return Internal(str(error))
     if isinstance(error, MissingArguments):
@@ -53,6 +65,10 @@ def conceal(error: Exception) -> None:
 
 
 _CONCEALED = "_framework_concealed"
+
+
+def _is_concealed(error: BaseException) -> bool:
+    return hasattr(error, _CONCEALED) or (isinstance(error, MappedError) and hasattr(error.__cause__, _CONCEALED))
 
 
 def _rebuilt(error: McpError) -> McpError:

@@ -11,7 +11,16 @@ if TYPE_CHECKING:
     from mcp_runtime.framework.auth.tokens import AccessToken
     from mcp_runtime.framework.components.base import Component
 
-__all__ = ("AuthCheck", "AuthContext", "checked_auth", "permitted", "require_roles", "require_scopes", "restrict_tag")
+__all__ = (
+    "AuthCheck",
+    "AuthContext",
+    "checked_auth",
+    "passes",
+    "permitted",
+    "require_roles",
+    "require_scopes",
+    "restrict_tag",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +80,13 @@ def checked_auth(auth: AuthCheck | Iterable[AuthCheck] | None) -> tuple[AuthChec
 
 
 async def permitted(component: Component, token: AccessToken | None) -> bool:
-    """Whether all of the component's checks let this caller pass. One that fails refuses."""
-    context = AuthContext(token, component)
-    for check in component.auth:
+    """Whether all of the component's checks let this caller pass."""
+    return await passes(component.auth, AuthContext(token, component))
+
+
+async def passes(checks: Iterable[AuthCheck], context: AuthContext) -> bool:
+    """Whether all of the checks pass. One that fails refuses."""
+    for check in checks:
         try:
             passed = check(context)
             if inspect.isawaitable(passed):
@@ -82,7 +95,7 @@ async def permitted(component: Component, token: AccessToken | None) -> bool:
             import logging
 
             log = logging.getLogger(__name__)
-            log.exception("The auth= check of %r failed; the component is refused.", component)
+            log.exception("The auth= check of %r failed; the component is refused.", context.component)
             return False
         if passed is not True:
             return False

@@ -282,7 +282,7 @@ class Composed:
         )
 
     async def _call(self, name: str, arguments: Mapping[str, Any], context: Context, strict: bool) -> ToolResult:
-        tool = await self._find("tools", name, context)
+        tool = await self.usable("tools", name, context)
         if tool is not None:
             result: ToolResult = await tool.call(arguments, context, strict=strict)
             return result
@@ -304,7 +304,7 @@ class Composed:
         return await requests.reading(self.chain, uri, context, lambda uri: self._read(uri, context))
 
     async def _read(self, uri: str, context: Context) -> ResourceResult:
-        resource = await self._find("resources", uri, context)
+        resource = await self.usable("resources", uri, context)
         if resource is not None:
             contents: ResourceResult = await resource.contents(context)
             return contents
@@ -339,7 +339,7 @@ class Composed:
         )
 
     async def _render(self, name: str, arguments: Mapping[str, Any], context: Context) -> PromptResult:
-        prompt = await self._find("prompts", name, context)
+        prompt = await self.usable("prompts", name, context)
         if prompt is not None:
             result: PromptResult = await prompt.result(arguments, context)
             return result
@@ -352,8 +352,8 @@ class Composed:
                     continue
         raise UnknownPrompt(name)
 
-    async def _find(self, kind: Kind, key: str, context: Context) -> Any:
-        """The component, if this caller may use it."""
+    async def usable(self, kind: Kind, key: str, context: Context) -> Any:
+        """The component, if this caller may use it; else None."""
         catalogue = self._catalogues[kind]
         if not self._sources and not self._transforms:
             return await catalogue.usable(key, context)
