@@ -16,6 +16,7 @@ from mcp_runtime.client.handlers import (
     Roots,
     SamplingHandler,
 )
+from mcp_runtime.client.listed import tool_from
 from mcp_runtime.client.outputs import Outputs
 from mcp_runtime.client.results import CallToolResult
 from mcp_runtime.client.transports.infer import transport_for
@@ -128,14 +129,14 @@ class Client(Connection):
 
     async def list_tools(self, max_pages: int = _MOST_PAGES) -> list[Tool]:
         """All tools, page by page."""
-        tools = [Tool.from_wire(item) for item in await self._list("tools/list", "tools", max_pages)]
-        for tool in tools:
-            self._outputs.learn(tool.name, tool.output_schema)
+        tools = [tool_from(item) for item in await self._list("tools/list", "tools", max_pages)]
+        self._outputs.listed(tools)
         return tools
 
     async def list_tools_mcp(self, *, cursor: str | None = None) -> ListToolsResult:
         """One page, as the server sends it."""
-        return ListToolsResult(**await self._request("tools/list", _page(cursor)))
+        answer = await self._request("tools/list", _page(cursor))
+        return ListToolsResult(**{**answer, "tools": [tool_from(item) for item in answer.get("tools") or []]})
 
     async def call_tool(
         self,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from mcp_runtime.client.rebuild import Rebuilder, compile_schema
+from mcp_runtime.framework.errors import NotFoundError
+from mcp_runtime.framework.types import Tool
 
 __all__ = ("Outputs",)
 
@@ -15,27 +17,46 @@ class Outputs:
 
     def __init__(self) -> None:
         self._schemas: dict[str, dict[str, Any] | None] = {}
-        self._rebuilders: dict[str, tuple[Rebuilder | None, bool]] = {}
+        self._rebuilders: dict[str, tuple[dict[str, Any] | None, tuple[Rebuilder | None, bool]]] = {}
+        self._list: list[Tool] = []
 
-    def learn(self, name: str, schema: dict[str, Any] | None) -> None:
-        if name not in self._schemas or self._schemas[name] != schema:
-            self._schemas[name] = schema
-            self._rebuilders.pop(name, None)
+    def listed(self, tools: list[Tool]) -> None:
+        """Take note of a list; it is looked through when a schema is first needed."""
+        self._list = tools
+        self._schemas.clear()
 
     def forget(self) -> None:
         self._schemas.clear()
         self._rebuilders.clear()
+        self._list = []
 
     def rebuilder(self, name: str, transport: object) -> tuple[Rebuilder | None, bool | None]:
         """What rebuilds a tool's value, and whether the value is wrapped; None where that is not known."""
+        if name not in self._schemas and not self._ask(name, transport):
+            self._learn()
         if name not in self._schemas:
-            known: Callable[[str], dict[str, Any] | None] | None = getattr(transport, "output_schema", None)
-            if known is None:
-                return None, None
-            self.learn(name, known(name))
-        if name not in self._rebuilders:
-            self._rebuilders[name] = _compiled(self._schemas[name])
-        return self._rebuilders[name]
+            return None, None
+        schema = self._schemas[name]
+        made = self._rebuilders.get(name)
+        if made is None or made[0] != schema:
+            made = self._rebuilders[name] = (schema, _compiled(schema))
+        return made[1]
+
+    def _ask(self, name: str, transport: object) -> bool:
+        """Whether the transport knows the tool without asking the server."""
+        known: Callable[[str], dict[str, Any] | None] | None = getattr(transport, "output_schema", None)
+        if known is None:
+            return False
+        try:
+            self._schemas[name] = known(name)
+        except NotFoundError:
+            return False
+        return True
+
+    def _learn(self) -> None:
+        for tool in self._list:
+            self._schemas[tool.name] = tool.output_schema
+        self._list = []
 
 
 def _compiled(schema: dict[str, Any] | None) -> tuple[Rebuilder | None, bool]:

@@ -14,7 +14,6 @@ import msgspec
 
 from mcp_runtime.client.handlers import Handlers, ProgressHandler
 from mcp_runtime.client.transports.eras import LATEST_LEGACY, MODERN
-from mcp_runtime.framework.errors import NotFoundError
 from mcp_runtime.framework.server import FastMCP
 from mcp_runtime.framework.serving import serve
 from mcp_runtime.framework.types import InitializeResult
@@ -83,6 +82,9 @@ class MemoryTransport:
             result = await serve(self.server, method, _through_json(params), exchange)
         finally:
             await exchange.delivered()
+        if method == "tools/list":
+            page = _tools_decoder.decode(msgspec.json.encode(result))
+            return {"tools": page.tools} | ({} if page.next is None else {"nextCursor": page.next})
         answer: dict[str, Any] = _through_json(result)
         return answer
 
@@ -91,11 +93,8 @@ class MemoryTransport:
             await serve(self.server, method, _through_json(params), self._exchange(None))
 
     def output_schema(self, name: str) -> dict[str, Any] | None:
-        """A tool's output schema, known here without asking for it."""
-        try:
-            return self.server.get_tool(name).output_schema
-        except NotFoundError:
-            return None
+        """A tool's output schema, known here without asking for it. Raises NotFoundError."""
+        return self.server.get_tool(name).output_schema
 
     async def close(self) -> None:
         left = _users.get(self.server, 1) - 1
@@ -117,6 +116,16 @@ class MemoryTransport:
             log_level=handlers.log_level if handlers.log is not None else None,
         )
         return _MemoryExchange(caller, handlers, progress, self._session_id)
+
+
+class _ToolsPage(msgspec.Struct):
+    """A page of tools, each still JSON (see `listed`)."""
+
+    tools: list[msgspec.Raw]
+    next: str | None = msgspec.field(default=None, name="nextCursor")
+
+
+_tools_decoder = msgspec.json.Decoder(_ToolsPage)
 
 
 class _MemoryExchange:
