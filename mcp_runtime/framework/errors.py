@@ -2,11 +2,13 @@
 
 FrameworkError                 (FastMCPError to authors)
 ├── ToolError          its text reaches the client even when details are masked
+│   └── ResultTooLarge     what a tool, resource or prompt gave is too much to send
 ├── ResourceError      the same for resources
 ├── PromptError        the same for prompts
 ├── NotFoundError      no such component here
 ├── DisabledError      the component is switched off
 ├── ValidationError    arguments or a result that do not fit; also a ValueError
+│   └── UnwritableResult   a result that JSON cannot carry
 ├── InvalidSignature   a function that cannot be a component; also a ValueError
 ├── MiddlewareError    middleware that does not hand on requests, or answers with something else
 ├── MissingPackage     an optional package is not installed; also an ImportError
@@ -25,7 +27,9 @@ __all__ = (
     "NotFoundError",
     "PromptError",
     "ResourceError",
+    "ResultTooLarge",
     "ToolError",
+    "UnwritableResult",
     "ValidationError",
 )
 
@@ -36,6 +40,16 @@ class FrameworkError(Exception):
 
 class ToolError(FrameworkError):
     """Raise it in a tool to tell the client what went wrong (FASTMCP T-32)."""
+
+
+class ResultTooLarge(ToolError):
+    """A result of `size` bytes or more, where `most` are allowed."""
+
+    def __init__(self, size: int, most: int) -> None:
+        super().__init__(
+            f"The result has at least {size / 2**20:.0f} MB, and at most {most / 2**20:.0f} MB are sent: "
+            "return a part of it, or a link to where it can be fetched."
+        )
 
 
 class ResourceError(FrameworkError):
@@ -56,6 +70,11 @@ class DisabledError(FrameworkError):
 
 class ValidationError(FrameworkError, ValueError):
     pass
+
+
+class UnwritableResult(ValidationError):
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The result cannot be written as JSON: {why}.")
 
 
 class InvalidSignature(FrameworkError, ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from mcp_runtime.framework.functions.bounds import check_texts
 from mcp_runtime.framework.functions.results import as_json
 from mcp_runtime.framework.types import InputRequiredResult
 
@@ -59,7 +60,16 @@ class ResourceResult(list[ResourceContent]):
 
 
 def contents_from(value: Any, *, mime_type: str | None) -> ResourceResult:
-    """Convert what a resource function returned; None is no content at all (FASTMCP 0.3)."""
+    """Convert what a resource function returned; None is no content at all (FASTMCP 0.3).
+
+    Raises ResultTooLarge, and UnwritableResult.
+    """
+    result = _contents_from(value, mime_type)
+    check_texts(content.content for content in result)
+    return result
+
+
+def _contents_from(value: Any, mime_type: str | None) -> ResourceResult:
     if isinstance(value, ResourceResult):
         return ResourceResult([_typed(content, mime_type) for content in value], meta=value.meta)
     if value is None:

@@ -10,6 +10,7 @@ from mcp_runtime.framework.components.base import Component, FunctionComponent, 
 from mcp_runtime.framework.context import Context, current_context
 from mcp_runtime.framework.errors import ValidationError
 from mcp_runtime.framework.functions.arguments import Arguments
+from mcp_runtime.framework.functions.bounds import check_blocks
 from mcp_runtime.framework.functions.calling import call_function
 from mcp_runtime.framework.functions.docstrings import description_of
 from mcp_runtime.framework.functions.results import as_blocks, as_json
@@ -95,6 +96,7 @@ class Prompt(Component):
         result = value if isinstance(value, PromptResult) else PromptResult(_messages(value))
         if result.description is None:
             result.description = self.description
+        check_blocks(message.content for message in result.messages)
         return result
 
     async def _rendered(self, arguments: Mapping[str, Any], context: Context) -> Any:

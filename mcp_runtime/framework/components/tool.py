@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, Generic, Literal
 
@@ -29,6 +30,9 @@ from mcp_runtime.framework.types import ToolAnnotations, plain
 
 __all__ = ("FunctionTool", "Tool", "ToolResult")
 
+_GUIDANCE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+"""Tool names that every client takes (SEP-986)."""
+
 
 class Tool(Component):
     """A tool with a schema of its own. Subclass it and write `run`, or make one from a function."""
@@ -46,6 +50,11 @@ class Tool(Component):
         **common: Any,
     ) -> None:
         super().__init__(name=name, **common)
+        if not _GUIDANCE.fullmatch(name):
+            import logging
+
+            log = logging.getLogger(__name__)
+            log.warning("The tool name %r may be refused by clients: letters, digits, _ - . and 128 at most.", name)
         self.annotations = None if annotations is None else ToolAnnotations.from_wire(annotations)
         if self.title is None and self.annotations is not None:
             self.title = self.annotations.title
@@ -140,7 +149,8 @@ class FunctionTool(FunctionComponent[P, R], Tool, Generic[P, R]):
         return await self._run(arguments, context, strict=strict)
 
     async def _run(self, arguments: Mapping[str, Any], context: Context | None, *, strict: bool) -> ToolResult:
-        values = self._arguments.validate(arguments, strict=strict)
+        decode_texts = context is not None and context.fastmcp.decode_json_texts
+        values = self._arguments.validate(arguments, strict=strict, decode_texts=decode_texts)
         try:
             value = await call_function(
                 self._signature, values, context, threaded=self.run_in_thread, seconds=self.timeout

@@ -61,25 +61,53 @@ class Arguments:
                 properties[name]["description"] = text
         return {"type": "object", **{key: value for key, value in schema.items() if key != "type"}}
 
-    def validate(self, values: Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
+    def validate(
+        self, values: Mapping[str, Any], *, strict: bool = False, decode_texts: bool = False
+    ) -> dict[str, Any]:
         """The function's keyword arguments, defaults included.
 
-        Raises ArgumentError. `strict` takes JSON types as they are: no `"10"` for 10 (FASTMCP S-03).
+        Raises ArgumentError. `strict` takes JSON types as they are: no `"10"` for 10 (FASTMCP S-03). `decode_texts`
+        reads texts that do not fit as JSON, and tries those once: some models write lists and objects that way.
         """
         if not self._signature.parameters and not values:
             return {}
         from pydantic import ValidationError as PydanticError
 
         try:
-            if strict:
-                import json
-
-                collected = self._adapter.validate_json(json.dumps(values), strict=True)
-            else:
-                collected = self._adapter.validate_python(dict(values))
+            return self._collect(values, strict)
         except PydanticError as error:
+            decoded = _decoded(values, error) if decode_texts else None
+            if decoded is not None:
+                try:
+                    return self._collect(decoded, strict)
+                except PydanticError:
+                    pass  # what was sent is what the error is about
             raise _argument_error(error, strict=strict) from error
+
+    def _collect(self, values: Mapping[str, Any], strict: bool) -> dict[str, Any]:
+        if strict:
+            import json
+
+            collected = self._adapter.validate_json(json.dumps(values), strict=True)
+        else:
+            collected = self._adapter.validate_python(dict(values))
         return collected  # type: ignore[no-any-return]  # what the collector returns
+
+
+def _decoded(values: Mapping[str, Any], error: PydanticError) -> dict[str, Any] | None:
+    """The arguments with the texts that did not fit read as JSON; None where there is no such text."""
+    import json
+
+    decoded = dict(values)
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        name = detail["loc"][0] if detail["loc"] else None
+        text = values.get(name) if isinstance(name, str) else None
+        if isinstance(name, str) and isinstance(text, str):
+            try:
+                decoded[name] = json.loads(text)
+            except (ValueError, RecursionError):
+                continue
+    return decoded if decoded != values else None
 
 
 def _collector(signature: Signature, name: str) -> Callable[..., dict[str, Any]]:

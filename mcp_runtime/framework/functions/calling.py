@@ -23,12 +23,14 @@ async def call_function(
     threaded: bool = True,
     seconds: float | None = None,
 ) -> Any:
-    """The function's value for these arguments, what it asks for injected. Raises TookTooLong after `seconds`."""
+    """The function's value for these arguments, what it asks for injected; the items of a generator as a list.
+
+    Raises TookTooLong after `seconds`.
+    """
     if signature.dependencies:
         return await _with_dependencies(signature, values, context, threaded=threaded, seconds=seconds)
-    return await invoke(
-        signature.bind(values, context), is_async=signature.is_async, threaded=threaded, seconds=seconds
-    )
+    call = _bound(signature, values, context)
+    return await invoke(call, is_async=signature.is_async, threaded=threaded, seconds=seconds)
 
 
 async def invoke(
@@ -46,6 +48,17 @@ async def invoke(
     import asyncio
 
     return await _limited(asyncio.timeout(seconds), value)
+
+
+def _bound(signature: Signature, values: dict[str, Any], context: Context | None) -> Callable[[], Any]:
+    call = signature.bind(values, context)
+    if inspect.isasyncgenfunction(signature.function):
+
+        async def collected() -> list[Any]:
+            return [item async for item in call()]
+
+        return collected
+    return (lambda: list(call())) if inspect.isgeneratorfunction(signature.function) else call
 
 
 async def _with_dependencies(
@@ -66,7 +79,7 @@ async def _with_dependencies(
             filling = scope.fill(signature.dependencies)
             await (filling if until is None else _limited(asyncio.timeout_at(until), filling))
             value = await invoke(
-                signature.bind(scope.arguments, context),
+                _bound(signature, scope.arguments, context),
                 is_async=signature.is_async,
                 threaded=threaded,
                 seconds=None if until is None else max(until - loop.time(), 0.001),

@@ -9,6 +9,8 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
+from mcp_runtime.framework.errors import UnwritableResult
+from mcp_runtime.framework.functions.bounds import check_blocks
 from mcp_runtime.framework.functions.schemas import Schema, tidy, wrap_result
 from mcp_runtime.framework.media import Audio, File, Image
 from mcp_runtime.framework.types import (
@@ -71,6 +73,7 @@ def as_result(
 ) -> ToolResult:
     """Convert what a tool returned. `schema` is its output schema, `structure` False forbids structured content."""
     if isinstance(value, ToolResult):
+        check_blocks(value.content)
         return value
     result = ToolResult.__new__(ToolResult)
     result.meta = None
@@ -81,6 +84,7 @@ def as_result(
         result.content = []
         return result
     result.content = as_blocks(value, serializer=serializer, name=name)
+    check_blocks(result.content)
     if not structure:
         return result
     if schema is not None and schema.get("x-fastmcp-wrap-result"):
@@ -111,16 +115,22 @@ def as_plain(value: Any) -> Any:
         return value if -(2**63) <= value < 2**64 else _long_integer(value)
     if isinstance(value, Model):
         return value.to_wire()
-    from pydantic_core import to_jsonable_python
+    from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-    return to_jsonable_python(value, fallback=_fallback)
+    try:
+        return to_jsonable_python(value, fallback=_fallback)
+    except (PydanticSerializationError, UnicodeError, RecursionError) as error:
+        raise UnwritableResult(_why_unwritable(error)) from error
 
 
 def as_json(value: Any) -> str:
     """`value` as compact JSON text."""
-    from pydantic_core import to_json
+    from pydantic_core import PydanticSerializationError, to_json
 
-    return to_json(value, fallback=_fallback).decode("utf-8")
+    try:
+        return to_json(value, fallback=_fallback).decode("utf-8")
+    except (PydanticSerializationError, UnicodeError, RecursionError) as error:
+        raise UnwritableResult(_why_unwritable(error)) from error
 
 
 def output_schema_of(annotation: Any) -> Schema | None:
@@ -194,6 +204,23 @@ def _long_integer(value: int) -> float | str:
         return float(value)
     except OverflowError:
         return str(value)
+
+
+def _why_unwritable(error: Exception) -> str:
+    text = str(error)
+    for sign, why in _UNWRITABLE.items():
+        if sign in text:
+            return why
+    return text.removeprefix("Error serializing to JSON: ").rstrip(".")
+
+
+_UNWRITABLE = {
+    "Circular reference": "it holds itself (Circular reference)",
+    "Maximum serialization depth": "it is nested too deeply",
+    "recursion": "it is nested too deeply",
+    "invalid utf-8": "it holds bytes that are no text; return them alone, or as base64",
+    "surrogates": "a text in it has half a character",
+}
 
 
 def _fallback(value: Any) -> Any:

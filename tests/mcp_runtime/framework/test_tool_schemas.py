@@ -377,3 +377,66 @@ async def test_masked_servers_do_not_repeat_what_a_validator_said() -> None:
         with pytest.raises(ToolError) as refused:
             await client.call_tool("take", {"value": "x", "n": "y"})
     assert str(refused.value).startswith("Error calling tool 'take': value: is not valid; n: Input should be")
+
+
+@pytest.mark.fastmcp("S-03", status="later")
+async def test_texts_that_do_not_fit_are_read_as_json_where_the_server_says_so() -> None:
+    mcp = FastMCP(decode_json_texts=True)
+
+    @mcp.tool
+    def take(numbers: list[int], home: Address | None = None, name: str = "") -> str:
+        return f"{numbers} {home and home.street} {name}"
+
+    async with Client(mcp) as client:
+        arguments = {"numbers": "[1, 2]", "home": '{"street": "Elm"}', "name": "[3]"}
+        assert await client.call_tool("take", arguments) == "[1, 2] Elm [3]"
+        with pytest.raises(ToolError, match="valid list"):
+            await client.call_tool("take", {"numbers": "one, two"})
+        with pytest.raises(ToolError, match=r"input_value='\[\"a\"\]'"):
+            await client.call_tool("take", {"numbers": '["a"]'})
+
+
+@pytest.mark.fastmcp("S-03")
+async def test_texts_are_not_read_as_json_otherwise() -> None:
+    mcp = FastMCP()
+
+    @mcp.tool
+    def take(numbers: list[int]) -> int:
+        return len(numbers)
+
+    async with Client(mcp) as client:
+        with pytest.raises(ToolError, match="valid list"):
+            await client.call_tool("take", {"numbers": "[1, 2]"})
+
+
+@pytest.mark.fastmcp("T-13")
+async def test_a_model_that_refers_to_itself_is_taken_and_given() -> None:
+    mcp = FastMCP()
+
+    @mcp.tool
+    def grow(node: Node) -> Node:
+        return Node(value=node.value + 1, children=[node])
+
+    async with Client(mcp) as client:
+        schema = (await client.list_tools())[0].output_schema
+        result = await client.call_tool("grow", {"node": {"value": 1, "children": [{"value": 0}]}})
+
+    assert schema is not None
+    assert schema["type"] == "object"
+    assert result.structured_content == {
+        "value": 2,
+        "children": [{"value": 1, "children": [{"value": 0, "children": []}]}],
+    }
+
+
+@pytest.mark.fastmcp("T-03")
+async def test_a_name_outside_of_the_guidance_is_taken_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    mcp = FastMCP()
+
+    mcp.tool(lambda: 1, name="my tool!")
+    mcp.tool(lambda: 1, name="my.tool-1_a")
+
+    assert "'my tool!'" in caplog.text
+    assert "my.tool" not in caplog.text
+    async with Client(mcp) as client:
+        assert len(await client.list_tools()) == 2
