@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mcp_runtime.framework.asking.elicitation import ElicitationResult
     from mcp_runtime.framework.asking.models import SamplingMessages
     from mcp_runtime.framework.asking.sampling import SampleStep, SamplingResult
+    from mcp_runtime.framework.composition.sources import Kind
     from mcp_runtime.framework.exchange import Exchange
     from mcp_runtime.framework.resource_contents import ResourceResult
     from mcp_runtime.framework.server import FastMCP
@@ -100,22 +101,22 @@ class Context:
     async def list_tools(self) -> list[Tool]:
         from mcp_runtime.framework.types import Tool
 
-        return [Tool.from_wire(definition) for definition in self._server.definitions("tools")]
+        return [Tool.from_wire(definition) for definition in await self._offered("tools")]
 
     async def list_resources(self) -> list[Resource]:
         from mcp_runtime.framework.types import Resource
 
-        return [Resource.from_wire(definition) for definition in self._server.definitions("resources")]
+        return [Resource.from_wire(definition) for definition in await self._offered("resources")]
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
         from mcp_runtime.framework.types import ResourceTemplate
 
-        return [ResourceTemplate.from_wire(definition) for definition in self._server.definitions("resourceTemplates")]
+        return [ResourceTemplate.from_wire(definition) for definition in await self._offered("resourceTemplates")]
 
     async def list_prompts(self) -> list[Prompt]:
         from mcp_runtime.framework.types import Prompt
 
-        return [Prompt.from_wire(definition) for definition in self._server.definitions("prompts")]
+        return [Prompt.from_wire(definition) for definition in await self._offered("prompts")]
 
     async def read_resource(self, uri: object) -> ResourceResult:
         """Read one of the server's resources: a list of contents with `.content` and `.mime_type` (FASTMCP C-05)."""
@@ -313,15 +314,25 @@ class Context:
         """The request as its transport carries it; for the framework's own parts."""
         return self._exchange
 
-    def _nested(self) -> Context:
+    async def _offered(self, kind: Kind) -> list[dict[str, Any]]:
+        """What the server offers in this request, by way of its middleware (FASTMCP C-04)."""
+        with entered(self._nested()) as nested:
+            components = await self._server.listed(kind, nested)
+        return [component.definition(framework_meta=self._server.include_fastmcp_meta) for component in components]
+
+    def on(self, server: FastMCP) -> Context:
+        """The same request as another server answers it, one that is mounted in this one."""
         return Context(
-            self._server,
+            server,
             self._exchange,
             meta=self._meta,
             state=self._state,
             input_responses=self.input_responses,
             request_state=self.request_state,
         )
+
+    def _nested(self) -> Context:
+        return self.on(self._server)
 
 
 class RequestContext:

@@ -137,13 +137,17 @@ class _Awaited:
         return self._find().__await__()
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"{self._key!r} may be another server's, which has to be asked first: await the call that found it."
+        raise _NotYet(
+            f"{self._key!r} may be another server's, which has to be asked first: await what get_…() returned."
         )
 
     async def _find(self) -> Component:
         found: Component | None = (await self._server.offer(self._kind)).find(self._key)
         return self._server._catalogues[self._kind].get(self._key) if found is None else found
+
+
+class _NotYet(NotFoundError, AttributeError):
+    """Not found without waiting."""
 
 
 def _swapped(server: Any, prefix: Any) -> tuple[Any, str | None]:

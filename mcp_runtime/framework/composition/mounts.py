@@ -118,9 +118,7 @@ class Mount:
 
     @contextmanager
     def _inside(self, context: Context) -> Iterator[Context]:
-        nested = context._nested()
-        nested._server = self.server
-        with entered(nested):
+        with entered(context.on(self.server)) as nested:
             try:
                 yield nested
             except Exception as error:
