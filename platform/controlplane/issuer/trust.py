@@ -21,7 +21,7 @@ class DatabaseTrust:
         return await in_thread(signers_of, tenants)
 
     async def revocations(self, seconds: float) -> Collection[Revocation]:
-        return await in_thread(_revocations, seconds)
+        return await in_thread(revoked_lately, seconds)
 
     async def announcements(self) -> AsyncGenerator[Revocation | None, None]:
         async with aclosing(listen(GRANTS)) as messages:
@@ -45,7 +45,7 @@ def signers_of(tenants: Collection[str]) -> dict[str, Signers]:
     return {slug: Signers(tenant_id, issuer_url(slug), keys[slug]) for slug, tenant_id in identifiers.items()}
 
 
-def _revocations(seconds: float) -> list[Revocation]:
+def revoked_lately(seconds: float) -> list[Revocation]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT login, subject FROM public.issuer_revocations(%s)", [str(seconds)])
         return [Revocation(*row) for row in cursor.fetchall()]

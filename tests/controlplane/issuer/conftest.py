@@ -88,7 +88,9 @@ class Flow:
         )
 
     def code(self, **changes: str | None) -> str:
-        return answer_in(self.decide(**changes))["code"]
+        """By the page, or without it when the person agreed before."""
+        answer = self.authorize(**changes)
+        return answer_in(answer if answer.status_code == 302 else self.decide(**changes))["code"]
 
     def token(self, **form: str | list[str]) -> Answer:
         body = {"client_id": self.client_id, **form}
