@@ -72,6 +72,13 @@ class _Alias(ModuleType):
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *_names_of(self.__name__)})
 
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """`fastmcp.tools.tool` is a module in older versions and a decorator in later ones: ours is both."""
+        child = self.__name__.rpartition(".")[2]
+        if self.__name__ not in _DECORATING:
+            raise TypeError(f"'module' object {self.__name__!r} is not callable")
+        return getattr(self, child)(*args, **options)
+
 
 class _Loader(Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -120,13 +127,17 @@ def _names_of(module: str) -> dict[str, str]:
     return found
 
 
+_DECORATING = ("fastmcp.tools.tool", "fastmcp.resources.resource", "fastmcp.prompts.prompt")
+
+
 def _at(home: str, *names: str) -> dict[str, str]:
     return {name: f"{home}:{name}" for name in names}
 
 
 _SERVER = _at(f"{_FRAMEWORK}.server", "FastMCP") | _at(f"{_FRAMEWORK}.context", "Context")
 _MEDIA = _at(f"{_FRAMEWORK}.media", "Image", "Audio", "File")
-_TOOLS = _at(f"{_FRAMEWORK}.components", "Tool", "FunctionTool", "ToolResult")
+_DECORATORS = f"{_FRAMEWORK}.decorators"
+_TOOLS = _at(f"{_FRAMEWORK}.components", "Tool", "FunctionTool", "ToolResult") | _at(_DECORATORS, "tool")
 _RESOURCES = _at(
     f"{_FRAMEWORK}.components",
     "Resource",
@@ -140,9 +151,11 @@ _RESOURCES = _at(
     "DirectoryResource",
 ) | _at(f"{_FRAMEWORK}.resource_contents", "ResourceContent", "ResourceResult")
 _RESOURCES["FunctionResourceTemplate"] = f"{_FRAMEWORK}.components:FunctionTemplate"
+_RESOURCES |= _at(_DECORATORS, "resource") | _at(f"{_FRAMEWORK}.components.security", "ResourceSecurity")
 _PROMPTS = _at(f"{_FRAMEWORK}.components", "Prompt", "FunctionPrompt", "Message", "PromptResult") | _at(
     _TYPES, "PromptArgument", "PromptMessage", "TextContent"
 )
+_PROMPTS |= _at(_DECORATORS, "prompt")
 _ANSWERS = _at(f"{_FRAMEWORK}.asking.elicitation", "AcceptedElicitation", "DeclinedElicitation", "CancelledElicitation")
 _ERRORS = _at(
     f"{_FRAMEWORK}.errors",
@@ -160,37 +173,64 @@ _LOGGING = {"get_logger": "logging:getLogger"}
 _DEPENDENCIES = _at(
     f"{_FRAMEWORK}.dependencies",
     "AccessToken",
+    "CallArgument",
+    "CurrentAccessToken",
+    "CurrentContext",
+    "CurrentFastMCP",
+    "CurrentHeaders",
+    "CurrentRequest",
+    "Dependency",
+    "Depends",
+    "TokenClaim",
     "get_access_token",
     "get_context",
     "get_http_headers",
     "get_http_request",
 )
+_CHECKS = _at(
+    f"{_FRAMEWORK}.components.access", "AuthCheck", "AuthContext", "require_roles", "require_scopes", "restrict_tag"
+)
+_LIFESPANS = _at(f"{_FRAMEWORK}.lifespan", "lifespan", "combine_lifespans")
+_TASKS = _at(f"{_FRAMEWORK}.components.tasks", "TaskConfig")
 _CLIENTS = _at(_CLIENT, "Client", "CallToolResult")
 _MCP_ERROR = _at(_PROTOCOL_ERRORS, "McpError")
 
 _MODULES: dict[str, dict[str, str] | str] = {
-    "fastmcp": _SERVER | _at(_CLIENT, "Client"),
+    "fastmcp": _SERVER | _at(_CLIENT, "Client") | _at(f"{_FRAMEWORK}.settings", "settings", "Settings"),
     "fastmcp.client": _at(_CLIENT, "Client"),
     "fastmcp.client.client": _CLIENTS,
     "fastmcp.client.elicitation": _at(_TYPES, "ElicitResult"),
     "fastmcp.client.logging": _at(f"{_CLIENT}.handlers", "LogMessage"),
+    "fastmcp.dependencies": _DEPENDENCIES,
     "fastmcp.exceptions": _ERRORS | _MCP_ERROR,
     "fastmcp.prompts": _PROMPTS,
+    "fastmcp.prompts.base": _PROMPTS,
     "fastmcp.prompts.prompt": _PROMPTS,
     "fastmcp.resources": _RESOURCES,
+    "fastmcp.resources.base": _RESOURCES,
     "fastmcp.resources.resource": _RESOURCES,
+    "fastmcp.resources.security": _RESOURCES,
     "fastmcp.resources.template": _RESOURCES,
     "fastmcp.resources.types": _RESOURCES,
     "fastmcp.server": _SERVER,
+    "fastmcp.server.auth": _CHECKS
+    | _at(f"{_FRAMEWORK}.auth", "AccessToken", "AuthProvider", "MultiAuth", "RemoteAuthProvider", "TokenVerifier"),
     "fastmcp.server.context": _at(f"{_FRAMEWORK}.context", "Context") | _ANSWERS,
     "fastmcp.server.dependencies": _DEPENDENCIES,
     "fastmcp.server.elicitation": _ANSWERS,
+    "fastmcp.server.lifespan": _LIFESPANS,
     "fastmcp.server.server": _SERVER,
+    "fastmcp.server.tasks": _TASKS,
+    "fastmcp.server.tasks.config": _TASKS,
     "fastmcp.tools": _TOOLS,
+    "fastmcp.tools.base": _TOOLS,
     "fastmcp.tools.tool": _TOOLS,
     "fastmcp.utilities": {},
+    "fastmcp.utilities.lifespan": _LIFESPANS,
     "fastmcp.utilities.logging": _LOGGING,
+    "fastmcp.utilities.tasks": _TASKS,
     "fastmcp.utilities.types": _MEDIA,
+    "fastmcp.utilities.versions": _at(f"{_FRAMEWORK}.components.versions", "VersionSpec"),
     "mcp": _MCP_ERROR,
     "mcp.server": {},
     "mcp.server.fastmcp": _SERVER | _MEDIA,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,9 +12,53 @@ if TYPE_CHECKING:
 
     from mcp_runtime.framework.server import FastMCP
 
-__all__ = ("Lifespan", "LifespanFunction")
+__all__ = ("ComposableLifespan", "Lifespan", "LifespanFunction", "combine_lifespans", "lifespan")
 
 LifespanFunction = Callable[["FastMCP"], AbstractAsyncContextManager[Any]]
+
+
+class ComposableLifespan:
+    """A lifespan that is joined with others by `|`: entered from left to right, left in reverse, values merged."""
+
+    def __init__(self, *functions: Callable[[Any], Any]) -> None:
+        self._functions = functions
+
+    def __or__(self, other: Any) -> ComposableLifespan:
+        if not callable(other):
+            return NotImplemented
+        return ComposableLifespan(self, other)
+
+    def __ror__(self, other: Any) -> ComposableLifespan:
+        return ComposableLifespan(other, self) if callable(other) else NotImplemented
+
+    @asynccontextmanager
+    async def __call__(self, server: Any) -> AsyncIterator[dict[str, Any]]:
+        values: dict[str, Any] = {}
+        async with AsyncExitStack() as stack:
+            for function in self._functions:
+                value = await stack.enter_async_context(_as_context_manager(function)(server))
+                if value is None:
+                    continue
+                if not isinstance(value, Mapping):
+                    raise TypeError(
+                        f"A lifespan that is joined with others yields a dictionary, not {type(value).__name__}."
+                    )
+                values.update(value)
+            yield values
+
+
+def lifespan(function: Callable[[Any], Any]) -> ComposableLifespan:
+    """Decorates a lifespan so that it may be joined: `FastMCP(lifespan=database | cache)`."""
+    return ComposableLifespan(function)
+
+
+def combine_lifespans(*functions: Callable[[Any], Any]) -> ComposableLifespan:
+    """Join the lifespans of an application and of the server mounted in it."""
+    return ComposableLifespan(*functions)
+
+
+def _as_context_manager(function: Callable[[Any], Any]) -> Callable[[Any], AbstractAsyncContextManager[Any]]:
+    return asynccontextmanager(function) if inspect.isasyncgenfunction(function) else function
 
 
 class Lifespan:
@@ -23,9 +67,12 @@ class Lifespan:
     def __init__(self, server: FastMCP, function: LifespanFunction) -> None:
         self.value: Any = {}
         self._server = server
-        if inspect.isasyncgenfunction(function):
-            function = asynccontextmanager(function)
-        self._function = function
+        if not callable(function):
+            raise TypeError(
+                f"lifespan= takes a function of the server that is an asynchronous context manager, not "
+                f"{type(function).__name__}."
+            )
+        self._function = _as_context_manager(function)
         self._ready: asyncio.Future[None] | None = None
         self._stop: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None

@@ -6,11 +6,13 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from mcp_runtime.framework import FastMCP, aliases
-from mcp_runtime.framework.components import ToolResult
+from mcp_runtime.framework.components import FunctionTool, ToolResult
+from mcp_runtime.framework.settings import settings
 from mcp_runtime.framework.types import TextContent
 
 TOPS = ("fastmcp", "mcp")
@@ -77,6 +79,25 @@ def test_a_submodule_is_an_attribute_of_its_package() -> None:
     assert importlib.import_module("mcp").types.TextContent is TextContent
 
 
+@pytest.mark.parametrize("first", [False, True], ids=["alone", "after the module of the same name"])
+def test_a_decorator_and_the_module_of_its_name_are_both_there(first: bool) -> None:
+    aliases.install()
+    namespace: dict[str, Any] = {}
+
+    if first:
+        importlib.import_module("fastmcp.tools.tool")
+    exec("from fastmcp.tools import tool\n@tool\ndef add(a: int) -> int:\n    return a", namespace)
+
+    assert isinstance(namespace["add"], FunctionTool)
+    assert importlib.import_module("fastmcp.tools.tool").ToolResult is ToolResult
+
+
+def test_the_settings_are_an_object() -> None:
+    aliases.install()
+
+    assert importlib.import_module("fastmcp").settings is settings
+
+
 def test_a_star_import_brings_the_names() -> None:
     aliases.install()
     namespace: dict[str, object] = {}
@@ -89,8 +110,8 @@ def test_a_star_import_brings_the_names() -> None:
 def test_a_module_that_is_not_there_is_named_with_the_remedy() -> None:
     aliases.install()
 
-    with pytest.raises(ModuleNotFoundError, match=r"fastmcp\.server\.auth is not part .* pin fastmcp"):
-        importlib.import_module("fastmcp.server.auth")
+    with pytest.raises(ModuleNotFoundError, match=r"fastmcp\.contrib is not part .* pin fastmcp"):
+        importlib.import_module("fastmcp.contrib")
 
 
 def test_a_name_that_is_not_there_is_an_import_error() -> None:

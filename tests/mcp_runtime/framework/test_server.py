@@ -12,6 +12,8 @@ import pytest
 
 from mcp_runtime.client import Client
 from mcp_runtime.framework import Context, FastMCP
+from mcp_runtime.framework.lifespan import combine_lifespans, lifespan
+from mcp_runtime.framework.middleware import Middleware
 from mcp_runtime.framework.serving import describe
 from mcp_runtime.framework.types import Icon
 from mcp_runtime.protocol.errors import UnknownPrompt, UnknownResource, UnknownTool
@@ -245,3 +247,83 @@ async def test_the_manifest_lists_everything_in_the_order_of_registration() -> N
     assert [resource["uri"] for resource in manifest.resources] == ["data://b"]
     assert [template["uriTemplate"] for template in manifest.resource_templates] == ["data://{x}"]
     assert [prompt["name"] for prompt in manifest.prompts] == ["p"]
+
+
+@pytest.mark.fastmcp("S-11", status="later")
+async def test_lifespans_are_joined_and_left_in_reverse() -> None:
+    steps: list[str] = []
+
+    @lifespan
+    async def database(server: FastMCP) -> AsyncIterator[dict[str, int]]:
+        steps.append("database up")
+        yield {"database": 1, "both": 1}
+        steps.append("database down")
+
+    async def cache(server: FastMCP) -> AsyncIterator[dict[str, int]]:
+        steps.append("cache up")
+        yield {"cache": 2, "both": 2}
+        steps.append("cache down")
+
+    async def nothing(server: FastMCP) -> AsyncIterator[None]:
+        yield
+
+    mcp = FastMCP(lifespan=database | cache | nothing)
+
+    await mcp.start()
+    value = mcp.lifespan_value
+    await mcp.stop()
+
+    assert value == {"database": 1, "both": 2, "cache": 2}
+    assert steps == ["database up", "cache up", "cache down", "database down"]
+
+
+async def test_a_joined_lifespan_yields_a_dictionary() -> None:
+    async def number(server: FastMCP) -> AsyncIterator[int]:
+        yield 1
+
+    mcp = FastMCP(lifespan=combine_lifespans(number, number))
+
+    with pytest.raises(TypeError, match="yields a dictionary, not int"):
+        await mcp.start()
+
+
+def test_what_is_no_lifespan_is_refused() -> None:
+    wrong: Any = "up"
+
+    with pytest.raises(TypeError, match="lifespan= takes a function of the server"):
+        FastMCP(lifespan=wrong)
+
+
+@pytest.mark.fastmcp("S-11")
+async def test_middleware_may_be_given_to_the_constructor() -> None:
+    seen: list[str | None] = []
+
+    class Watch(Middleware):
+        async def on_message(self, context: Any, call_next: Any) -> Any:
+            seen.append(context.method)
+            return await call_next(context)
+
+    mcp = FastMCP(middleware=[Watch()])
+    mcp.tool(lambda: 1, name="one")
+
+    async with Client(mcp) as client:
+        await client.call_tool("one")
+
+    assert "tools/call" in seen
+
+
+@pytest.mark.fastmcp("S-11")
+def test_the_sampling_handler_answers_always_or_as_a_fallback() -> None:
+    def handler(*_: Any) -> str:
+        return "hi"
+
+    assert FastMCP(sampling_handler=handler).sampling_handler_behavior == "fallback"
+    assert FastMCP(sampling_handler=handler, sampling_handler_behavior="always").sampling_handler is handler
+    behavior: Any = "sometimes"
+    with pytest.raises(ValueError, match="neither 'fallback' nor 'always'"):
+        FastMCP(sampling_handler_behavior=behavior)
+
+
+@pytest.mark.fastmcp("S-01", status="later")
+def test_a_version_may_be_a_number() -> None:
+    assert [FastMCP(version=version).version for version in ("1.0", 2, 3.5, None)] == ["1.0", "2", "3.5", ""]
