@@ -52,13 +52,13 @@ async def invoke(
 
 def _bound(signature: Signature, values: dict[str, Any], context: Context | None) -> Callable[[], Any]:
     call = signature.bind(values, context)
-    if inspect.isasyncgenfunction(signature.function):
+    if signature.yields_async:
 
         async def collected() -> list[Any]:
             return [item async for item in call()]
 
         return collected
-    return (lambda: list(call())) if inspect.isgeneratorfunction(signature.function) else call
+    return (lambda: list(call())) if signature.yields else call
 
 
 async def _with_dependencies(

@@ -30,6 +30,8 @@ class Signature:
         self.noun = noun
         self.hidden = frozenset(hidden)
         self.is_async = _is_async(function)
+        self.yields = inspect.isgeneratorfunction(function)
+        self.yields_async = inspect.isasyncgenfunction(function)
         try:
             self._signature = inspect.signature(function)
         except ValueError as error:
