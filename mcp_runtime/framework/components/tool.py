@@ -76,6 +76,13 @@ class Tool(Component):
         """A tool made from a function, ready for `add_tool`; takes the options of `@mcp.tool`."""
         return FunctionTool(fn, name=name, **options)
 
+    @classmethod
+    def from_tool(cls, tool: Tool | Callable[..., Any], name: str | None = None, **changes: Any) -> TransformedTool:
+        """A tool that calls `tool` under another name, with other arguments, or by way of `transform_fn` (K-09)."""
+        from mcp_runtime.framework.composition.transformed import TransformedTool
+
+        return TransformedTool(tool, name=name, **changes)
+
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         """Answer a call. Raise ToolError for what the client should read."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it does: give it an async run().")

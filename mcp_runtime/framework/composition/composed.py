@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mcp_runtime.framework.components.prompt import PromptResult
     from mcp_runtime.framework.components.tool import ToolResult
     from mcp_runtime.framework.composition.mounts import Mount
+    from mcp_runtime.framework.composition.transforms import Transform
     from mcp_runtime.framework.composition.views import View
     from mcp_runtime.framework.context import Context
     from mcp_runtime.framework.lifespan import Lifespan
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from mcp_runtime.framework.resource_contents import ResourceResult
     from mcp_runtime.framework.visibility import Visibility
 
-__all__ = ("Composed", "Offer", "Transform")
+__all__ = ("Composed", "Offer")
 
 _log = logging.getLogger(__name__)
 
@@ -47,12 +49,6 @@ class Offer(Protocol):
     def __iter__(self) -> Iterator[Any]: ...
     def definitions(self, *, framework_meta: bool = True) -> tuple[dict[str, Any], ...]: ...
     def encoded(self, *, framework_meta: bool = True) -> Raw: ...
-
-
-class Transform(Protocol):
-    """Changes what a server offers: names, descriptions, which components there are."""
-
-    def apply(self, kind: Kind, components: Sequence[Any]) -> Sequence[Any]: ...
 
 
 class Composed:
@@ -88,9 +84,9 @@ class Composed:
         if not self._sources and not self._transforms:
             return self._catalogues[kind]
         view = self._views.get(kind)
-        if view is None or not view.fresh:
+        if (view is None or not view.fresh) and not self._waits:
             view = self._build(kind)
-        return view
+        return view if view is not None and view.fresh else None
 
     async def offer(self, kind: Kind) -> Offer:
         """What is offered of one kind."""
@@ -99,8 +95,12 @@ class Composed:
             import asyncio
 
             await asyncio.gather(*(self._load(source, kind) for source in self._sources if source.known(kind) is None))
-            found = self._build(kind, whole=True)
-            assert found is not None  # `whole` leaves out what could not be loaded
+            lists, expiry = self._lists(kind)
+            merged = self._merged(kind, [found or () for found in lists])
+            listed: Sequence[Any] = list(merged.values())
+            for transform in self._transforms:
+                listed = await transform.applied(kind, listed)
+            found = self._views[kind] = self._view(kind, merged, listed, 0.0 if self._waits else expiry)
         return found
 
     def offer_expires(self, kind: Kind) -> float | None:
@@ -163,7 +163,10 @@ class Composed:
         import asyncio
 
         lists = await asyncio.gather(*(self._listed_by(source, kind, context) for source in self._sources))
-        return [component for component in self._merged(kind, lists)[0] if await _permits(component, context)]
+        listed: Sequence[Any] = list(self._merged(kind, lists).values())
+        for transform in self._transforms:
+            listed = await transform.applied(kind, listed)
+        return [one for one in listed if self._visibility.shows(one) and await _permits(one, context)]
 
     async def _listed_by(self, source: Source, kind: Kind, context: Context) -> Sequence[Component]:
         try:
@@ -178,45 +181,53 @@ class Composed:
         except Exception:  # noqa: BLE001 - another server may fail as it likes
             _log.exception("%r could not be listed; the others go on without it.", source)
 
-    def _build(self, kind: Kind, *, whole: bool = False) -> View[Any] | None:
-        from mcp_runtime.framework.composition.views import View
-
-        lists: list[Sequence[Component]] = []
-        expiries: list[float] = []
-        for source in self._sources:
-            found = source.known(kind)
-            if found is None and not whole:
-                return None
-            lists.append(found or ())
-            expiry = source.expires(kind)
-            if found is None:
-                import time
-
-                expiry = time.monotonic() + _RETRY_SECONDS
-            if expiry is not None:
-                expiries.append(expiry)
-        components, hidden = self._merged(kind, lists)
-        view = View(
-            components,
-            hidden,
-            dynamic=any(source.dynamic(kind) for source in self._sources),
-            expires=min(expiries, default=None),
-        )
-        self._views[kind] = view
+    def _build(self, kind: Kind) -> View[Any] | None:
+        """The view, if everything it takes is known."""
+        lists, expiry = self._lists(kind)
+        if any(found is None for found in lists):
+            return None
+        merged = self._merged(kind, [found or () for found in lists])
+        listed: Sequence[Any] = list(merged.values())
+        for transform in self._transforms:
+            listed = transform.apply(kind, listed)  # type: ignore[attr-defined]  # unless it waits, which `_waits` says
+        view = self._views[kind] = self._view(kind, merged, listed, expiry)
         return view
 
-    def _merged(self, kind: Kind, lists: Sequence[Iterable[Component]]) -> tuple[list[Component], set[str]]:
-        """What clients see, and the keys of what they do not. Later sources beat earlier ones and our own (K-03)."""
+    def _lists(self, kind: Kind) -> tuple[list[Sequence[Component] | None], float | None]:
+        """What each source has, and until when that holds; one that could not be listed is tried again later."""
+        lists = [source.known(kind) for source in self._sources]
+        expiries = [expiry for source in self._sources if (expiry := source.expires(kind)) is not None]
+        if any(found is None for found in lists):
+            expiries.append(time.monotonic() + _RETRY_SECONDS)
+        return lists, min(expiries, default=None)
+
+    def _merged(self, kind: Kind, lists: Sequence[Iterable[Component]]) -> dict[str, Component]:
+        """Everything by key. Later sources beat earlier ones and our own components (FASTMCP K-03)."""
         merged: dict[str, Component] = self._catalogues[kind].everything()
         for components in lists:
             for component in components:
                 merged[component.key] = component
-        listed: Sequence[Any] = list(merged.values())
-        for transform in self._transforms:
-            listed = transform.apply(kind, listed)
+        return merged
+
+    def _view(
+        self, kind: Kind, merged: Mapping[str, Component], listed: Sequence[Any], expires: float | None
+    ) -> View[Any]:
+        """What clients see of `listed`, and the keys of what they do not."""
+        from mcp_runtime.framework.composition.views import View
+
         shown = [component for component in listed if self._visibility.shows(component)]
         hidden = {key for source in self._sources for key in source.hidden(kind)} | merged.keys()
-        return shown, hidden - {component.key for component in shown}
+        return View(
+            shown,
+            hidden - {component.key for component in shown},
+            dynamic=any(source.dynamic(kind) for source in self._sources),
+            expires=expires,
+        )
+
+    @property
+    def _waits(self) -> bool:
+        """Whether a transform of the author's own has to be awaited; what it says holds for one request."""
+        return any(not hasattr(transform, "apply") for transform in self._transforms)
 
     # Changes.
 
@@ -361,11 +372,20 @@ class Composed:
         found = offer.find(key)
         if found is None and not offer.holds(key) and await self.refresh(kind):
             found = (await self.offer(kind)).find(key)
+        if found is None and not offer.holds(key):
+            found = await self._unlisted_by_providers(kind, key)
         if found is None or (not found.auth and found.version is None):
             return found
         if found is catalogue.find(key):  # our own, as it is: perhaps another version of it
             return await catalogue.usable(key, context)
         return found if await _permits(found, context) else None
+
+    async def _unlisted_by_providers(self, kind: Kind, key: str) -> Component | None:
+        for source in reversed(self._sources):
+            found = await source.find(kind, key)
+            if found is not None and self._visibility.shows(found):
+                return found
+        return None
 
     async def _candidates(self, uri: str) -> Iterable[Any]:
         offer = await self.offer("resourceTemplates")

@@ -12,6 +12,7 @@ from mcp_runtime.framework.composition.sources import KINDS, Kind
 from mcp_runtime.framework.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from mcp_runtime.framework.composition.transforms import ToolTransform, ToolTransformConfig, Transform
     from mcp_runtime.framework.server import FastMCP
 
 __all__ = ("Composing",)
@@ -19,6 +20,8 @@ __all__ = ("Composing",)
 
 class Composing(Composed):
     """The methods of `FastMCP` that join it with other servers."""
+
+    _tool_transforms: ToolTransform | None = None
 
     # Other servers.
 
@@ -99,6 +102,54 @@ class Composing(Composed):
 
         children = [source.server for source in self._sources if isinstance(source, Mount)]
         return any(child is server or child.reaches(server) for child in children)
+
+    def add_provider(self, provider: Any, *, namespace: str | None = None) -> None:
+        """Offer what a provider provides: a later word for what mounting does (FASTMCP 2.2)."""
+        from mcp_runtime.framework.composition.providers import FastMCPProvider, Provider, ProviderSource
+        from mcp_runtime.framework.composition.transforms import Namespace
+
+        if isinstance(provider, FastMCPProvider):
+            return self.mount(provider.server, prefix=namespace)
+        if not isinstance(provider, Provider):
+            raise TypeError(f"add_provider() takes a Provider, not {type(provider).__name__}.")
+        if namespace:
+            provider.add_transform(Namespace(namespace))
+        source = ProviderSource(provider)
+        provider.watched_by(source, self)
+        self._sources.append(source)
+        self._started = False
+        self._everything_changed()
+        return None
+
+    # Changing what is offered.
+
+    def add_transform(self, transform: Transform) -> None:
+        """Change all that is offered, mounted components too, after the transforms added before."""
+        self._transforms.append(transform)
+        self._everything_changed()
+
+    def add_tool_transformation(self, tool_name: str, transformation: ToolTransformConfig | Mapping[str, Any]) -> None:
+        """Change one tool, wherever it comes from: its name, description, arguments (FASTMCP K-09)."""
+        from mcp_runtime.framework.composition.transforms import ToolTransform
+
+        if self._tool_transforms is None:
+            self._tool_transforms = ToolTransform()
+            self._transforms.insert(0, self._tool_transforms)
+        self._tool_transforms.add(tool_name, transformation)
+        self._everything_changed()
+
+    def remove_tool_transformation(self, tool_name: str) -> None:
+        """Raises NotFoundError."""
+        try:
+            if self._tool_transforms is None:
+                raise KeyError(tool_name)
+            self._tool_transforms.remove(tool_name)
+        except KeyError:
+            raise NotFoundError(f"There is no transformation of the tool {tool_name!r}.") from None
+        if not len(self._tool_transforms):
+            self._transforms.remove(self._tool_transforms)
+            self._tool_transforms = None
+        self._everything_changed()
 
     # Finding components, wherever they come from.
 

@@ -71,6 +71,9 @@ class Mount:
         with self._inside(context) as nested:
             return self._wrap(kind, await self.server.listed(kind, nested))
 
+    async def find(self, kind: Kind, key: str) -> Component | None:
+        return None  # what middleware of the child answers is found by `answers_unlisted`
+
     def _wrap(self, kind: Kind, components: Sequence[Component]) -> list[Component]:
         """The same wrapper for the same component, so that a list that did not change is known as such."""
         before = self._wrappers[kind]

@@ -48,6 +48,9 @@ class Source(Protocol):
     async def listed(self, kind: Kind, context: Context) -> Sequence[Component]:
         """The list for this request."""
 
+    async def find(self, kind: Kind, key: str) -> Component | None:
+        """One that is there without being listed."""
+
     async def start(self) -> None:
         """Get ready to answer."""
 
