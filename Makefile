@@ -42,8 +42,8 @@ format: install ## Format the code, and fix what ruff can fix
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: install ## Measure calls, deploys and sandboxes
-	$(VENV)/bin/python -m benchmarks $(ARGS)
+bench: install ## Measure calls, deploys and sandboxes; writes docs/performance.md
+	$(VENV)/bin/python -m benchmarks --write docs/performance.md $(ARGS)
 
 docs: install ## Write the API's description to docs/reference
 	STOA_ENV=development $(VENV)/bin/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml

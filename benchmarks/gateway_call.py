@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.peers import START_SECONDS, Load, Server, compare, fastmcp, gateway, on_core, sdk
+from benchmarks.results import verdict
 from mcp_runtime.sandbox.store import Store
 
 FASTMCP_GOAL = 12.0
@@ -47,9 +48,7 @@ def main() -> int:
 
 
 def _verdict(peer: Server, ours: Server, goal: float) -> bool:
-    ratio = peer.cost / ours.cost
-    print(f"{peer.name} needs {ratio:.1f} times the CPU of {ours.name}; the goal is {goal:g}.")
-    return ratio >= goal
+    return verdict(f"CPU of {peer.name} for a call of {ours.name}", peer.cost / ours.cost, goal, "times", at_least=True)
 
 
 @contextlib.contextmanager

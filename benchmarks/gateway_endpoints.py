@@ -13,6 +13,7 @@ import contextlib
 import sys
 
 from benchmarks.peers import Load, Server, gateway, measure, resident_bytes, warm
+from benchmarks.results import verdict
 
 GOAL = 1.10
 """At most so many times the cost with one endpoint."""
@@ -38,8 +39,7 @@ def main() -> int:
                 f"{memory:6.1f} kB each"
             )
         ratio = loaded[-1][1].cost / base.cost
-    print(f"A call costs {ratio:.2f} times as much with {loaded[-1][0]:,}; the goal is at most {GOAL:g}.")
-    return 0 if ratio <= GOAL else 1
+    return 0 if verdict(f"a call with {loaded[-1][0]:,} endpoints, beside one", ratio, GOAL, "times") else 1
 
 
 def _options() -> argparse.Namespace:

@@ -125,14 +125,6 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, load {load}, {steal:.0%} of CPU time stolen since boot"
 
 
-def verdict(name: str, figure: float, goal: float, unit: str, *, at_least: bool = False) -> bool:
-    """Print a figure beside its goal."""
-    good = figure >= goal if at_least else figure <= goal
-    bound = "at least" if at_least else "at most"
-    print(f"  {name:32} {figure:9.1f} {unit:10} goal: {bound} {goal:g}   {'ok' if good else 'MISSED'}")
-    return good
-
-
 def cpu_seconds(pid: int) -> float:
     """What a process, its living descendants and those that they have buried used."""
     total = 0.0

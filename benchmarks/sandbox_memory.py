@@ -9,7 +9,8 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from benchmarks.sandbox_host import PLAIN, SERVER, Host, call, descendants, host, machine, verdict
+from benchmarks.results import verdict
+from benchmarks.sandbox_host import PLAIN, SERVER, Host, call, descendants, host, machine
 
 GOAL_MB = 8.0
 
@@ -52,7 +53,7 @@ def main() -> int:
             total, processes = asyncio.run(measure(place, options.workers, source))
         print(f"{options.workers} idle workers with {name}, {options.launcher}; {machine()}")
         print(f"  {total:.0f} MB in {processes} processes, zygote and helpers included")
-        good = verdict("per worker", total / options.workers, GOAL_MB, "MB") and good
+        good = verdict(f"an idle worker with {name}, PSS", total / options.workers, GOAL_MB, "MB") and good
     return 0 if good else 1
 
 
