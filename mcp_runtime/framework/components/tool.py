@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, ClassVar, Generic, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal
 
 from mcp_runtime.framework.components.base import (
     Component,
@@ -27,6 +27,9 @@ from mcp_runtime.framework.functions.schemas import Schema
 from mcp_runtime.framework.functions.signature import Signature
 from mcp_runtime.framework.running import TookTooLong
 from mcp_runtime.framework.types import ToolAnnotations, plain
+
+if TYPE_CHECKING:
+    from mcp_runtime.framework.composition.transformed import TransformedTool
 
 __all__ = ("FunctionTool", "Tool", "ToolResult")
 
