@@ -66,11 +66,14 @@ class Connection:
                 await self._disconnect()
 
     async def close(self) -> None:
-        """Close the connection, whoever else uses it."""
+        """Close the connection, whoever else uses it, and end a child process that would be kept."""
         async with self._turn:
             if self._users:
                 self._users = 0
                 await self._disconnect()
+            end = getattr(self._transport, "disconnect", None)
+            if end is not None:
+                await end()
 
     @property
     def transport(self) -> Transport:

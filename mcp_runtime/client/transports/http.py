@@ -35,6 +35,8 @@ from mcp_runtime.protocol.errors import McpError
 if TYPE_CHECKING:
     import httpx2
 
+    from mcp_runtime.client.transports.http_sse import SSETransport
+
 __all__ = ("StreamableHttpTransport",)
 
 _MAX_EVENT = 16 * 1024 * 1024
@@ -78,6 +80,7 @@ class StreamableHttpTransport:
         self._probing = False
         self._ids = itertools.count(1)
         self._listener: asyncio.Task[None] | None = None
+        self._older: SSETransport | None = None
 
     def __repr__(self) -> str:
         return f"<StreamableHttpTransport to {self.url}>"
@@ -115,7 +118,7 @@ class StreamableHttpTransport:
             if self._mode == MODERN:
                 raise ClientError(f"{self.url} does not speak {MODERN}.") from None
             self._probing = False
-            return await self._initialize(LATEST_LEGACY)
+            return await self._initialize_or_fall_back()
         except McpError as error:
             versions = supported_versions(error)
             if self._mode == "auto" and versions and MODERN not in versions:
@@ -130,6 +133,8 @@ class StreamableHttpTransport:
         self, method: str, params: dict[str, Any], *, progress: ProgressHandler | None = None
     ) -> dict[str, Any]:
         """A legacy session that has ended is begun anew, once."""
+        if self._older is not None:
+            return await self._older.request(method, params, progress=progress)
         if self._era is None:
             raise ClientError("The client is not connected: use it in `async with client:`, or call initialize().")
         try:
@@ -143,6 +148,9 @@ class StreamableHttpTransport:
         return result
 
     async def notify(self, method: str, params: dict[str, Any]) -> None:
+        if self._older is not None:
+            await self._older.notify(method, params)
+            return
         era = self._connected()
         if isinstance(era, Modern):
             return  # the modern era has no notifications of clients over HTTP (PROTOCOL H-07)
@@ -154,6 +162,9 @@ class StreamableHttpTransport:
     async def close(self) -> None:
         http, era, listener = self._http, self._era, self._listener
         self._http, self._era, self._listener = self._given_client, None, None
+        older, self._older = self._older, None
+        if older is not None:
+            await older.close()
         if listener is not None:
             listener.cancel()
             await asyncio.wait((listener,))
@@ -166,6 +177,22 @@ class StreamableHttpTransport:
             await http.aclose()
 
     # One request and its answer.
+
+    async def _initialize_or_fall_back(self) -> InitializeResult:
+        """A server that takes no POST at all may be one of HTTP+SSE at the same address (PROTOCOL V-13, X-04)."""
+        try:
+            return await self._initialize(LATEST_LEGACY)
+        except _NoPosts as error:
+            refusal = error
+        from mcp_runtime.client.transports.http_sse import SSETransport
+
+        older = SSETransport(self.url, self._headers, self._auth, http_client=self._client())
+        try:
+            await older.open(self._handlers, self._client_info)
+        except ClientError:
+            raise refusal from None  # it is none of those either: what it said first counts
+        self._older = older
+        return await older.introduce()
 
     async def _initialize(self, version: str) -> InitializeResult:
         self._era = era = Legacy(self._handlers, self._client_info)
@@ -295,6 +322,8 @@ class StreamableHttpTransport:
             return _SessionGone(f"{self.url} does not know the session any more.")
         if isinstance(error, dict) and isinstance(code, int):
             return remote_error(error)
+        if status in (400, 404, 405) and isinstance(self._era, Legacy) and self._era.version is None:
+            return _NoPosts(f"{self.url} answered with HTTP status {status}.")
         return ClientError(f"{self.url} answered with HTTP status {status}.")
 
     def _result(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -344,6 +373,10 @@ class _Stream:
 
 class _NotModern(ClientError):
     """The server answered as one that knows no modern revision."""
+
+
+class _NoPosts(ClientError):
+    """The address does not take the message that begins a session."""
 
 
 class _SessionGone(ClientError):

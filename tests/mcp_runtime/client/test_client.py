@@ -209,17 +209,3 @@ async def test_calls_on_one_client_run_side_by_side() -> None:
     async with Client(mcp) as client:
         results = await asyncio.gather(client.call_tool("meet", {"name": "a"}), client.call_tool("meet", {"name": "b"}))
     assert [result.data for result in results] == ["a", "b"]
-
-
-@pytest.mark.fastmcp("CL-03", "CL-04")
-@pytest.mark.parametrize("target", ["server.py", "server.js", {"mcpServers": {}}, object()])
-def test_a_target_that_cannot_be_reached_is_refused(target: Any) -> None:
-    with pytest.raises(ValueError, match="Could not infer a valid transport"):
-        Client(target)
-
-
-@pytest.mark.fastmcp("CL-02")
-def test_an_sse_address_is_refused_with_advice() -> None:
-    with pytest.raises(ValueError, match="Streamable HTTP address"):
-        Client("https://example.com/sse")
-
