@@ -117,9 +117,4 @@ _ABSENT = {
     "from_openapi": "it makes no tools from OpenAPI documents yet",
     "from_fastapi": "it makes no tools from FastAPI applications yet",
     "add_tool_transformation": "it transforms no tools yet",
-    "custom_route": "it serves no HTTP routes beside MCP",
-    "http_app": "it has no HTTP transport of its own; deploy the server",
-    "sse_app": "it has no HTTP transport of its own; deploy the server",
-    "streamable_http_app": "it has no HTTP transport of its own; deploy the server",
-    "run_async": "a deployed server is run by the platform",
 }

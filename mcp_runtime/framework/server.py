@@ -15,6 +15,7 @@ from mcp_runtime.framework.lifespan import Lifespan
 from mcp_runtime.framework.options import chosen, one_of, refuse_missing, refuse_unknown, split_transport_options
 from mcp_runtime.framework.registering import Registering
 from mcp_runtime.framework.settings import settings
+from mcp_runtime.framework.standalone import Standalone
 from mcp_runtime.framework.types import Icon
 from mcp_runtime.framework.visibility import Visibility
 
@@ -27,7 +28,7 @@ __all__ = ("FastMCP",)
 Icons = Iterable[Icon | Mapping[str, Any]]
 
 
-class FastMCP(Registering):
+class FastMCP(Registering, Standalone):
     """An MCP server: `mcp = FastMCP("Weather")`, then `@mcp.tool`, `@mcp.resource("data://…")`, `@mcp.prompt`."""
 
     def __init__(
@@ -125,19 +126,12 @@ class FastMCP(Registering):
     def __getattr__(self, name: str) -> NoReturn:
         refuse_missing(name)
 
-    # Running; what serving needs is in Composed.
+    # Running is in Standalone; what serving needs is in Composed.
 
     @property
     def lifespan_value(self) -> Any:
         """What the lifespan yielded."""
         return {} if self._lifespan is None else self._lifespan.value
-
-    def run(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: the server is run by whoever loads it."""
-        raise RuntimeError(
-            "mcp.run() was called while the file was being loaded. A deployed server is run by the platform: put the "
-            'call under `if __name__ == "__main__":`, or leave it out. To try the server here, use Client(mcp).'
-        )
 
 
 def _provider(auth: AuthProvider | UnsetType | None) -> AuthProvider | None:
