@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -89,6 +89,46 @@ def revoke_key(key_id: str, *, acting: Principal | None) -> ApiKey:
         record("key.revoked", tenant_id=key.tenant_id, acting=acting, target=key.id, before=before, after=_state(key))
         announce_on_commit(KEYS, key.id)
     return key
+
+
+def rotate_key(key_id: str, *, overlap: timedelta, acting: Principal | None) -> NewKey:
+    """A new key that may do the same for as long; the old one ends after the overlap, or when it would have anyway.
+
+    Raises KeyNotFoundError, InvalidKeyError for a key that is over, NotPermittedError.
+    """
+    require(acting, "keys:write")
+    old = ApiKey.objects.select_for_update().filter(pk=key_id).first()
+    if old is None:
+        raise KeyNotFoundError(key_id)
+    now = timezone.now()
+    if not old.is_valid(now):
+        raise InvalidKeyError("The key is revoked or expired: make a new one instead.")
+    lifetime = None if old.expires_at is None else old.expires_at - old.created_at
+    made = create_key(
+        old.name,
+        scopes=old.scopes,
+        audience=old.audience,
+        expires_at=None if lifetime is None else now + lifetime,
+        acting=acting,
+    )
+    if not overlap:
+        revoke_key(old.id, acting=acting)
+        return made
+    before = _state(old)
+    old.expires_at = min(now + overlap, old.expires_at or now + overlap)
+    old.save(update_fields=["expires_at"])
+    record("key.rotated", tenant_id=old.tenant_id, acting=acting, target=old.id, before=before, after=_state(old))
+    return made
+
+
+def revoke_all(*, acting: Principal | None) -> int:
+    """Every key of the tenant, the caller's own too: for an incident. How many still worked."""
+    require(acting, "tenant:write")
+    require_tenant_id("Keys")
+    working = ApiKey.objects.filter(revoked_at=None).order_by("pk").values_list("pk", flat=True)
+    for key_id in list(working):
+        revoke_key(key_id, acting=acting)
+    return len(working)
 
 
 def list_keys(*, acting: Principal | None) -> list[ApiKey]:
