@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from controlplane.composition.services import EndpointNotFound
+from controlplane.issuer.errors import GrantNotFoundError
 from controlplane.keys.services import InvalidKeyError, KeyNotFoundError
 from controlplane.registry import errors as registry
 from controlplane.vault.services import InvalidSecretError, SecretNotFoundError
@@ -61,6 +62,7 @@ _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (registry.BuildFailure, 409, "", ""),
     (EndpointNotFound, 404, "", "List what exists: GET …/endpoints."),
     (BundleError, 422, "", ""),
+    (GrantNotFoundError, 404, "login_not_found", "List what exists: GET …/logins."),
     (KeyNotFoundError, 404, "key_not_found", "List what exists: GET …/keys."),
     (SecretNotFoundError, 404, "secret_not_found", "List what exists: GET …/secrets."),
     (InvalidKeyError, 422, "invalid_key", _AGAIN),

@@ -153,6 +153,12 @@ class NewKeySerializer(serializers.Serializer[Any]):
     )
 
 
+class RotationSerializer(serializers.Serializer[Any]):
+    overlap_seconds = serializers.IntegerField(
+        default=86_400, min_value=0, max_value=30 * 86_400, help_text="How long the old key works on."
+    )
+
+
 class KeySerializer(serializers.ModelSerializer[ApiKey]):
     shown_as = serializers.SerializerMethodField(help_text="What to recognise it by.")
     scopes = serializers.ListField(child=serializers.CharField())

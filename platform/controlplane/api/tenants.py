@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -20,6 +21,7 @@ from controlplane.api.serializers import (
     KeySerializer,
     MeSerializer,
     NewKeySerializer,
+    RotationSerializer,
 )
 from controlplane.composition import services as composition
 from controlplane.keys import services as keys
@@ -106,6 +108,21 @@ class KeyDetail(TenantView):
         """Revoke a key, for ever. Gateways stop taking it within seconds."""
         keys.revoke_key(key, acting=self.principal)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class KeyRotation(TenantView):
+    permissions: ClassVar = {"post": "keys:write"}
+    parser_classes = (JSONParser,)
+
+    @extend_schema(operation_id="keys_rotate", request=RotationSerializer, responses={201: CreatedKeySerializer})
+    def post(self, request: Request, key: str) -> Response:
+        """Make a key's successor, with its name, scopes and endpoint. The old one ends after the overlap."""
+        wanted = RotationSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        overlap = timedelta(seconds=wanted.validated_data["overlap_seconds"])
+        made = keys.rotate_key(key, overlap=overlap, acting=self.principal)
+        body = CreatedKeySerializer(made.key, context={"token": made.token}).data
+        return Response(body, status=status.HTTP_201_CREATED)
 
 
 def _place(tenant_id: str, slug: str, name: str, role: str | None, scopes: frozenset[str]) -> dict[str, object]:

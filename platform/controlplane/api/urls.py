@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from controlplane.api import logs, servers, tenants
+from controlplane.api import identity, logs, servers, tenants
 from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
@@ -22,5 +22,10 @@ urlpatterns = [
     path("tenants/<name:tenant>/endpoints", tenants.Endpoints.as_view()),
     path("tenants/<name:tenant>/keys", tenants.Keys.as_view()),
     path("tenants/<name:tenant>/keys/<name:key>", tenants.KeyDetail.as_view()),
+    path("tenants/<name:tenant>/keys/<name:key>/rotate", tenants.KeyRotation.as_view()),
+    path("tenants/<name:tenant>/logins", identity.Logins.as_view()),
+    path("tenants/<name:tenant>/logins/<name:login>", identity.LoginDetail.as_view()),
+    path("tenants/<name:tenant>/revocations", identity.Revocations.as_view()),
+    path("tenants/<name:tenant>/signing-keys", identity.SigningKeys.as_view()),
     re_path(r"", tenants.NowhereView.as_view()),
 ]

@@ -1,0 +1,153 @@
+"""The authorization matrix: every route, every role, in one's own tenant and in another.
+
+The table below says what each route needs. It stands apart from the views on purpose: a route that is not in it, or a
+view that asks for something else, fails here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from controlplane.accounts.models import User
+from controlplane.accounts.services import create_user_in
+from controlplane.api.urls import urlpatterns
+from tenants.context import acting_for
+from tenants.roles import PERMISSIONS_OF, ROLES, Role
+from tests.controlplane.api.conftest import Bearer
+from tests.support.cast import Cast
+
+METHODS = ("get", "post", "put", "patch", "delete")
+OPEN = {"me", "schema", ""}
+"""What is no tenant's: who am I, the document of this API, and the answer for addresses that do not exist."""
+
+T = "tenants/<name:tenant>"
+MATRIX = {
+    f"get {T}/servers": "servers:read",
+    f"post {T}/servers": "servers:write",
+    f"get {T}/servers/<name:server>": "servers:read",
+    f"patch {T}/servers/<name:server>": "servers:write",
+    f"get {T}/servers/<name:server>/revisions": "servers:read",
+    f"post {T}/servers/<name:server>/revisions": "servers:write",
+    f"post {T}/servers/<name:server>/rollback": "servers:write",
+    f"get {T}/servers/<name:server>/secrets": "secrets:read",
+    f"put {T}/servers/<name:server>/secrets/<name:name>": "secrets:write",
+    f"delete {T}/servers/<name:server>/secrets/<name:name>": "secrets:write",
+    f"get {T}/revisions/<name:revision>": "servers:read",
+    f"get {T}/revisions/<name:revision>/log": "servers:read",
+    f"get {T}/endpoints": "endpoints:read",
+    f"get {T}/keys": "keys:read",
+    f"post {T}/keys": "keys:write",
+    f"delete {T}/keys/<name:key>": "keys:write",
+    f"post {T}/keys/<name:key>/rotate": "keys:write",
+    f"get {T}/logins": "mcp:call",
+    f"delete {T}/logins/<name:login>": "mcp:call",
+    f"post {T}/revocations": "tenant:write",
+    f"post {T}/signing-keys": "tenant:write",
+}
+ABSENT = "absent"
+"""Fills the names in a path: admitted callers are told that it does not exist, or what is wrong with the body."""
+
+
+def routes() -> Iterator[str]:
+    """`method path` of every route that the API has."""
+    for pattern in urlpatterns:
+        path = str(pattern.pattern)
+        if path in OPEN:
+            continue
+        view = getattr(pattern.callback, "view_class", None)
+        methods = ["get"] if view is None else [method for method in METHODS if hasattr(view, method)]
+        yield from (f"{method} {path}" for method in methods)
+
+
+def test_the_matrix_and_the_api_have_the_same_routes() -> None:
+    assert sorted(routes()) == sorted(MATRIX)
+
+
+@pytest.fixture
+def people(cast: Cast) -> dict[Role, Client]:
+    """One member of acme for each role, signed in."""
+    members: dict[Role, User] = {role: create_user_in(cast.acme.id, f"{role}@acme.example", role) for role in ROLES}
+    clients = {role: Client() for role in ROLES}
+    for role, client in clients.items():
+        client.force_login(members[role])
+    return clients
+
+
+LOG = f"get {T}/revisions/<name:revision>/log"
+ROUTES = [
+    # The log's view queries in a thread of its own, which sees only what was committed.
+    pytest.param(route, permission, marks=pytest.mark.django_db(transaction=route == LOG), id=route)
+    for route, permission in MATRIX.items()
+]
+
+
+@pytest.mark.parametrize(("route", "permission"), ROUTES)
+def test_a_member_may_what_their_role_permits(
+    people: dict[Role, Client], cast: Cast, route: str, permission: str
+) -> None:
+    answers = {role: send(client, route, "acme") for role, client in people.items()}
+
+    for role, answer in answers.items():
+        if permission in PERMISSIONS_OF[role]:
+            assert answer.status_code not in (401, 403), role
+            assert answer.status_code < 500, role
+            assert problem(answer) != "tenant_not_found", role
+        else:
+            assert (answer.status_code, problem(answer)) == (403, "not_permitted"), role
+
+
+@pytest.mark.parametrize(("route", "permission"), ROUTES)
+def test_no_role_counts_in_another_tenant(people: dict[Role, Client], cast: Cast, route: str, permission: str) -> None:
+    for role, client in people.items():
+        there = send(client, route, "globex")
+        nowhere = send(client, route, "nowhere")
+
+        assert (there.status_code, problem(there)) == (404, "tenant_not_found"), role
+        assert without_request(there, "globex") == without_request(nowhere, "nowhere"), role
+
+
+@pytest.mark.parametrize(("route", "permission"), ROUTES)
+def test_a_key_may_what_its_scopes_say_and_nothing_in_another_tenant(
+    cast: Cast, bearer: Bearer, route: str, permission: str
+) -> None:
+    everything = PERMISSIONS_OF["owner"]
+
+    lacking = send(bearer(cast.acme, everything - {permission}), route, "acme")
+    having = send(bearer(cast.acme, {permission}), route, "acme")
+    elsewhere = send(bearer(cast.acme, everything), route, "globex")
+
+    assert (lacking.status_code, problem(lacking)) == (403, "not_permitted")
+    assert having.status_code not in (401, 403)
+    assert having.status_code < 500
+    assert (elsewhere.status_code, problem(elsewhere)) == (404, "tenant_not_found")
+
+
+def test_every_role_and_every_permission_stands_in_one_table(cast: Cast) -> None:
+    with acting_for(cast.acme.id):
+        assert set(MATRIX.values()) <= PERMISSIONS_OF["owner"]
+    assert tuple(PERMISSIONS_OF) == ROLES
+
+
+def send(client: Client, route: str, tenant: str) -> Any:
+    method, _, path = route.partition(" ")
+    names = {"tenant": tenant, "name": "TOKEN"}
+    url = "/api/v1/" + re.sub(r"<name:(\w+)>", lambda match: names.get(match[1], ABSENT), path)
+    return getattr(client, method)(url, data={} if method == "get" else "{}", content_type="application/json")
+
+
+def problem(answer: Any) -> str | None:
+    if "problem+json" not in answer.headers.get("Content-Type", ""):
+        return None
+    code: str = answer.json()["code"]
+    return code
+
+
+def without_request(answer: Any, tenant: str) -> dict[str, object]:
+    """The problem, but for what must differ."""
+    body = {name: value for name, value in answer.json().items() if name != "request_id"}
+    return {name: value.replace(tenant, "…") if isinstance(value, str) else value for name, value in body.items()}
