@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth import views as accounts
 from django.urls import path, reverse_lazy
 
-from controlplane.dashboard import assets, views
+from controlplane.dashboard import assets, logins, views
 from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
@@ -20,6 +20,7 @@ urlpatterns = [
         name="set_password",
     ),
     path("tenants/<name:tenant>/", views.servers, name="servers"),
+    path("tenants/<name:tenant>/logins/", logins.logins, name="logins"),
     path("tenants/<name:tenant>/servers/<name:name>/", views.server, name="server"),
     path("tenants/<name:tenant>/revisions/<name:revision>/", views.revision, name="revision"),
     path("assets/<str:digest>/<str:name>", assets.asset, name="asset"),
