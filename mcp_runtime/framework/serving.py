@@ -189,9 +189,8 @@ async def _described(server: FastMCP, kind: Kind) -> list[dict[str, Any]]:
     definitions = list(offer.definitions(framework_meta=server.include_fastmcp_meta))
     if not server.lists_dynamically(kind):
         return definitions
-    exchange = _NobodysExchange()
     try:
-        with entered(Context(server, exchange)) as context:
+        with entered(nobodys_context(server)) as context:
             listed = await server.listed(kind, context)
     except Exception:  # noqa: BLE001 - middleware is the author's code
         _log.exception("The middleware of %r fails to list %s for nobody in particular.", server.name, kind)
@@ -201,6 +200,11 @@ async def _described(server: FastMCP, kind: Kind) -> list[dict[str, Any]]:
         for component in listed
         if not offer.holds(component.key)
     ]
+
+
+def nobodys_context(server: FastMCP) -> Context:
+    """The context of a request that no client sent."""
+    return Context(server, _NobodysExchange())
 
 
 class _NobodysExchange:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mcp_runtime.framework.components.base import Component
 from mcp_runtime.framework.composition.sources import KINDS, LIST_METHODS, Kind, Source
-from mcp_runtime.framework.composition.wrapped import WrappedTemplate
 from mcp_runtime.protocol.errors import UnknownPrompt, UnknownResource, UnknownTool
 
 if TYPE_CHECKING:
@@ -323,8 +322,8 @@ class Composed:
             for template in await self._candidates(uri):
                 found = template.match(uri)
                 if found is not None and (not template.auth or await _permits(template, context)):
-                    if isinstance(template, WrappedTemplate):
-                        return await template.contents_at(uri, found, context)
+                    if hasattr(template, "contents_at"):  # another server's, which is asked by the URI
+                        return await template.contents_at(uri, found, context)  # type: ignore[no-any-return]  # so
                     return await template.contents(found, context)  # type: ignore[no-any-return]  # a template's
             for mount in self._unlisted("resources/read"):
                 inner = mount.inner_uri(uri)
@@ -368,17 +367,29 @@ class Composed:
         catalogue = self._catalogues[kind]
         if not self._sources and not self._transforms:
             return await catalogue.usable(key, context)
+        found = await self._asked_each_time(kind, key)
         offer = await self.offer(kind)
-        found = offer.find(key)
-        if found is None and not offer.holds(key) and await self.refresh(kind):
-            found = (await self.offer(kind)).find(key)
+        if found is None:
+            found = offer.find(key)
         if found is None and not offer.holds(key):
-            found = await self._unlisted_by_providers(kind, key)
+            if await self.refresh(kind):
+                found = (await self.offer(kind)).find(key)
+            if found is None:
+                found = await self._unlisted_by_providers(kind, key)
         if found is None or (not found.auth and found.version is None):
             return found
         if found is catalogue.find(key):  # our own, as it is: perhaps another version of it
             return await catalogue.usable(key, context)
         return found if await _permits(found, context) else None
+
+    async def _asked_each_time(self, kind: Kind, key: str) -> Component | None:
+        """From a source that knows nothing beforehand, which beats what is known (K-03)."""
+        for source in reversed(self._sources):
+            if source.asks_each_time:
+                found = await source.find(kind, key)
+                if found is not None and self._visibility.shows(found):
+                    return found
+        return None
 
     async def _unlisted_by_providers(self, kind: Kind, key: str) -> Component | None:
         for source in reversed(self._sources):

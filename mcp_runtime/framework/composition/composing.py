@@ -12,6 +12,7 @@ from mcp_runtime.framework.composition.sources import KINDS, Kind
 from mcp_runtime.framework.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from mcp_runtime.framework.composition.proxy import FastMCPProxy
     from mcp_runtime.framework.composition.transforms import ToolTransform, ToolTransformConfig, Transform
     from mcp_runtime.framework.server import FastMCP
 
@@ -56,7 +57,7 @@ class Composing(Composed):
         if child is self or child.reaches(self):
             raise ValueError(f"{child.name!r} cannot be mounted in {self.name!r}, which it contains itself.")
         if as_proxy:
-            child = cast(Any, child).as_proxy(child)
+            child = self.as_proxy(child)
         self._sources.append(Mount(self, child, prefix or namespace, tool_names))
         child.watch(self._changed)
         self._started = False
@@ -85,6 +86,16 @@ class Composing(Composed):
         for kind in KINDS:
             for component in list(await child.offer(kind)):
                 self._catalogues[kind].add(wrapped(component, prefix, form=self.resource_prefix_format))
+
+    @classmethod
+    def as_proxy(cls, backend: Any, *, cache_seconds: float | None = None, **settings: Any) -> FastMCPProxy:
+        """A server that hands on to another: an address, a client, a configuration, a server (FASTMCP K-09).
+
+        Its lists are kept for `cache_seconds`, 30 unless said, or until the other says that they changed.
+        """
+        from mcp_runtime.framework.composition.proxy import create_proxy
+
+        return create_proxy(backend, cache_seconds=cache_seconds, **settings)
 
     def unmount(self, server: Any) -> None:
         """Take a mounted server out again. Raises NotFoundError."""

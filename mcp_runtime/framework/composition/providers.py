@@ -134,15 +134,25 @@ class ProviderSource:
     def __repr__(self) -> str:
         return f"<{self.provider!r}>"
 
+    @property
+    def asks_each_time(self) -> bool:
+        return not self._kept
+
+    @property
+    def _kept(self) -> bool:
+        """Whether the lists hold for more than one request."""
+        return self.provider.cache_seconds > 0
+
     def known(self, kind: Kind) -> Sequence[Component] | None:
+        if not self._kept:
+            return ()  # each request asks for itself: see `listed` and `find`
         until, components = self._lists.get(kind, (0.0, ()))
         return components if until > time.monotonic() else None
 
     async def load(self, kind: Kind) -> None:
         components = list(await self.provider.listed(kind))
         now = self._loaded[kind] = time.monotonic()
-        # At least for the request that asked: it would load again and again.
-        self._lists[kind] = (now + max(self.provider.cache_seconds, _MOMENT), components)
+        self._lists[kind] = (now + self.provider.cache_seconds, components)
 
     async def refresh(self, kind: Kind) -> bool:
         """Only where the list may be old: whoever asks for unknown names does not get us to ask every time."""
@@ -160,19 +170,24 @@ class ProviderSource:
         return ()
 
     def expires(self, kind: Kind) -> float | None:
-        return self._lists.get(kind, (0.0, ()))[0]
+        return self._lists.get(kind, (0.0, ()))[0] if self._kept else None
 
     def dynamic(self, kind: Kind) -> bool:
-        return False
+        return not self._kept
 
     async def listed(self, kind: Kind, context: Context) -> Sequence[Component]:
+        if not self._kept:
+            return await self.provider.listed(kind)
         if self.known(kind) is None:
             await self.load(kind)
         return self.known(kind) or ()
 
     async def find(self, kind: Kind, key: str) -> Component | None:
-        """One that the provider has without listing it."""
-        return await self.provider.found(kind, key)
+        """One that the provider has without listing it, or that it would list now."""
+        found = await self.provider.found(kind, key)
+        if found is not None or self._kept:
+            return found
+        return next((component for component in await self.provider.listed(kind) if component.key == key), None)
 
     async def start(self) -> None:
         await self.provider.start()
@@ -182,5 +197,4 @@ class ProviderSource:
         await self.provider.stop()
 
 
-_MOMENT = 0.05
 _YOUNG = 1.0

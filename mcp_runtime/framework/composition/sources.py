@@ -45,6 +45,10 @@ class Source(Protocol):
     def dynamic(self, kind: Kind) -> bool:
         """Whether the list differs from request to request."""
 
+    @property
+    def asks_each_time(self) -> bool:
+        """Whether components are not known, and have to be found for every request."""
+
     async def listed(self, kind: Kind, context: Context) -> Sequence[Component]:
         """The list for this request."""
 

@@ -113,8 +113,9 @@ class WrappedTemplate(ResourceTemplate):
         inner = without_prefix(self._prefix, uri, self._form) or uri
         if self._route is not None:
             return await self._route.read(inner, context)
-        if isinstance(self._inner, WrappedTemplate):
-            return await self._inner.contents_at(inner, arguments, context)
+        contents_at = getattr(self._inner, "contents_at", None)
+        if contents_at is not None:
+            return await contents_at(inner, arguments, context)  # type: ignore[no-any-return]  # the same method there
         return await self._inner.contents(arguments, context)
 
     async def contents(self, arguments: Mapping[str, str], context: Context) -> ResourceResult:
