@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.contrib.auth import views as accounts
 from django.urls import path, reverse_lazy
 
-from controlplane.dashboard import assets, logins, views
+from controlplane.dashboard import assets, logins, sign_in, views
 from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("login/", accounts.LoginView.as_view(template_name="dashboard/sign_in.html"), name="login"),
+    path("login/", sign_in.SignIn.as_view(), name="login"),
     path("logout/", accounts.LogoutView.as_view(), name="logout"),
     path(
         "password/<uidb64>/<token>/",

@@ -1,0 +1,67 @@
+"""How often a password may be tried: few times for one account from one place, more for either alone.
+
+An attempt is counted before the password is looked at, so that a thousand at once are a thousand, and forgotten when
+it was right. The limit of an account alone is wide: a stranger must not be able to lock its owner out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection
+from django.utils import timezone
+
+from controlplane.accounts.models import SignInAttempts
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    attempts: int
+    window: timedelta
+
+
+ACCOUNT_FROM_PLACE: Final = Limit(10, timedelta(minutes=10))
+PLACE: Final = Limit(200, timedelta(minutes=10))
+ACCOUNT: Final = Limit(300, timedelta(hours=1))
+_FORGOTTEN_AFTER: Final = max(limit.window for limit in (ACCOUNT_FROM_PLACE, PLACE, ACCOUNT))
+
+_COUNT = """
+INSERT INTO accounts_signinattempts AS seen (key, count, since) VALUES (%s, 1, %s)
+ON CONFLICT (key) DO UPDATE SET
+    count = CASE WHEN seen.since <= %s THEN 1 ELSE seen.count + 1 END,
+    since = CASE WHEN seen.since <= %s THEN EXCLUDED.since ELSE seen.since END
+RETURNING count, since
+"""
+
+
+def take(email: str, place: str, *, now: datetime | None = None) -> timedelta | None:
+    """Count an attempt. How long to wait when there were too many; None when it may go on."""
+    now = now or timezone.now()
+    waits = [wait for key, limit in _keys(email, place) if (wait := _count(key, limit, now))]
+    return max(waits, default=None)
+
+
+def forget(email: str, place: str) -> None:
+    """The password was right. Other people's attempts from the same place stay counted."""
+    (pair, _), *_ = _keys(email, place)
+    SignInAttempts.objects.filter(key=pair).delete()
+    SignInAttempts.objects.filter(since__lt=timezone.now() - _FORGOTTEN_AFTER).delete()
+
+
+def _count(key: str, limit: Limit, now: datetime) -> timedelta | None:
+    over = now - limit.window
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [key, now, over, over])
+        count, since = cursor.fetchone()
+    return since + limit.window - now if count > limit.attempts else None
+
+
+def _keys(email: str, place: str) -> Iterator[tuple[str, Limit]]:
+    """Digests: the table is no list of who tried to sign in."""
+    account = email.strip().lower()
+    for name, limit in ((f"{account}\n{place}", ACCOUNT_FROM_PLACE), (f"\n{place}", PLACE), (f"{account}\n", ACCOUNT)):
+        yield hashlib.sha256(name.encode("utf-8", "replace")).hexdigest(), limit
