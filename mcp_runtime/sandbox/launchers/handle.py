@@ -62,7 +62,10 @@ class BoxHandle:
             use = self._group.use()
             self._last = Stats(use.memory_bytes, use.cpu_seconds, use.oom_kills, use.processes)
         else:
-            self._last = usage(self.pid)
+            now = usage(self.pid)
+            # What processes used that have gone since the last look is not in /proc any more; it was used all the same.
+            spent = max(now.cpu_seconds, self._last.cpu_seconds)
+            self._last = Stats(now.rss_bytes, spent, now.oom_kills, now.processes)
         return self._last
 
     def enforce_memory(self) -> None:
