@@ -1,20 +1,43 @@
-"""How a client proves who it is: a bearer token, or a log-in in the browser (FASTMCP CL-20)."""
+"""How a client proves who it is: a bearer token, or a log-in in the browser (FASTMCP CL-20, PROTOCOL 5.4).
+
+Names are imported when first used: they need httpx2.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ("as_httpx_auth",)
+_HOMES = {
+    "BearerAuth": "bearer",
+    "OAuth": "oauth",
+    "OAuthError": "errors",
+}
+
+__all__ = ("BearerAuth", "OAuth", "OAuthError", "as_httpx_auth")
 
 
 def as_httpx_auth(auth: Any, url: str) -> httpx2.Auth | None:
     """The auth object for what a client was given; None for a token, which is a header."""
-    if auth is None or (isinstance(auth, str) and auth != "oauth"):
-        return None
     if auth == "oauth":
-        raise ValueError("auth='oauth' is not part of this version; give the key or token itself: auth='stoa_…'.")
-    bound: httpx2.Auth = auth.bound_to(url) if hasattr(auth, "bound_to") else auth
-    return bound
+        from mcp_runtime.client.auth.oauth import OAuth
+
+        return OAuth(url)
+    if auth is None or isinstance(auth, str):
+        return None
+    if hasattr(auth, "bind"):
+        auth.bind(url)
+    found: httpx2.Auth = auth
+    return found
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
