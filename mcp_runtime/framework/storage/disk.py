@@ -92,7 +92,10 @@ class DiskStore(Store):
 
     def _delete(self, collection: str, key: str) -> bool:
         there = self._read(collection, key)[0] is not None
-        self._path(collection, key).unlink(missing_ok=True)
+        try:
+            self._path(collection, key).unlink()
+        except FileNotFoundError:  # of two who delete at the same time, one did
+            return False
         return there
 
     def _sweep_now_and_then(self, written: int) -> None:

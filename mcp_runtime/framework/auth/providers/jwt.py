@@ -38,6 +38,8 @@ class JWTVerifier(TokenVerifier):
     wherever the issuer has more than one audience: without it a token for another server opens this one.
     """
 
+    accepts_id_tokens = False
+
     def __init__(
         self,
         *,
@@ -53,15 +55,15 @@ class JWTVerifier(TokenVerifier):
         http_client: httpx2.AsyncClient | None = None,
         jwks_refresh_interval: float = 30.0,
     ) -> None:
-        settings = Settings(type(self).__name__, "JWT")
-        if public_key is None and jwks_uri is None:
-            public_key = settings.text("public_key", None)
-            jwks_uri = settings.text("jwks_uri", None)
+        # The environment speaks for a verifier that was not told whose tokens it verifies, and for no other.
+        settings = Settings(type(self).__name__, *(["JWT"] if public_key is None and jwks_uri is None else []))
         super().__init__(
             settings.text("base_url", base_url),
             settings.words("required_scopes", required_scopes),
             resource_base_url=resource_base_url,
         )
+        public_key = settings.text("public_key", None) if public_key is None else public_key
+        jwks_uri = settings.text("jwks_uri", jwks_uri)
         self.algorithm = settings.text("algorithm", algorithm) or "RS256"
         self.issuers = settings.words("issuer", issuer)
         self.audiences = settings.words("audience", audience)
@@ -101,7 +103,7 @@ class JWTVerifier(TokenVerifier):
             _within_its_time(claims, time.time())
             and self.accepts_issuer(claims)
             and self.accepts_audience(claims)
-            and not _is_another_kind(claims)
+            and (self.accepts_id_tokens or not _is_another_kind(claims))
         )
 
     def accepts_issuer(self, claims: Mapping[str, Any]) -> bool:

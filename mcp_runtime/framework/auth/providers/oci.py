@@ -1,0 +1,46 @@
+"""Oracle Cloud Infrastructure IAM (FASTMCP A-15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Unpack
+
+from mcp_runtime.framework.auth.environment import Settings
+from mcp_runtime.framework.auth.oauth_proxy import ProxyOptions
+from mcp_runtime.framework.auth.oidc_proxy import OIDCProxy
+
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = ("OCIProvider",)
+
+
+class OCIProvider(OIDCProxy):
+    """People log in with an identity domain. Its document names another issuer than its own address."""
+
+    def __init__(
+        self,
+        *,
+        config_url: object | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        base_url: object | None = None,
+        audience: str | None = None,
+        required_scopes: Iterable[str] | None = None,
+        http_client: httpx2.AsyncClient | None = None,
+        timeout_seconds: float | None = None,
+        **options: Unpack[ProxyOptions],
+    ) -> None:
+        settings = Settings("OCIProvider", "OCI")
+        super().__init__(
+            config_url=settings.required("config_url", config_url),
+            strict=False,
+            client_id=settings.required("client_id", client_id),
+            client_secret=settings.required("client_secret", client_secret),
+            base_url=settings.required("base_url", base_url),
+            audience=settings.text("audience", audience),
+            required_scopes=settings.words("required_scopes", required_scopes) or ["openid"],
+            http_client=http_client,
+            timeout_seconds=timeout_seconds,
+            **options,
+        )
