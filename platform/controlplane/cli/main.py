@@ -15,6 +15,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
+from controlplane.cli import identity
 from controlplane.cli.errors import CliError
 
 app = App(
@@ -28,6 +29,9 @@ keys = App(name="keys", help="The tenant's API keys.")
 secrets = App(name="secrets", help="A server's secrets: environment variables of its code.")
 app.command(keys)
 app.command(secrets)
+app.command(identity.logins)
+app.command(identity.revoke_everything)
+keys.command(identity.rotate_key, name="rotate")
 
 Tenant = Annotated[str | None, Parameter(name=["--tenant", "-t"], help="Default: STOA_TENANT, or the demo's.")]
 Url = Annotated[str | None, Parameter(name="--url", help="The platform. Default: STOA_URL, or the demo's.")]

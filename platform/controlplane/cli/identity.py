@@ -1,0 +1,71 @@
+"""`stoa logins`, `stoa keys rotate` and `stoa revoke-everything`: who is in, and how to put them out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+Tenant = Annotated[str | None, Parameter(name=["--tenant", "-t"], help="Default: STOA_TENANT, or the demo's.")]
+Url = Annotated[str | None, Parameter(name="--url", help="The platform. Default: STOA_URL, or the demo's.")]
+
+logins = App(name="logins", help="Programs that people are logged in with.")
+
+
+@logins.command(name="ls")
+def list_logins(*, tenant: Tenant = None, url: Url = None) -> None:
+    """List open logins: with `members:write` everybody's, else one's own."""
+    from controlplane.cli.output import table
+    from controlplane.cli.platform_api import connected
+
+    with connected(url, tenant) as api:
+        found = api.get("logins")
+    rows = [
+        (one["id"], one["client"], one["user"] or "itself", one["endpoint"], one["last_used_at"][:16]) for one in found
+    ]
+    table(("ID", "PROGRAM", "USER", "ENDPOINT", "LAST USED"), rows)
+
+
+@logins.command(name="revoke")
+def revoke_login(login: str, *, tenant: Tenant = None, url: Url = None) -> None:
+    """End a login, by its id. The program has to ask the person again."""
+    from controlplane.cli.platform_api import connected, path
+
+    with connected(url, tenant) as api:
+        api.send("DELETE", path("logins", login))
+    print(f"Ended {login}.")
+
+
+def rotate_key(
+    key: str,
+    *,
+    overlap_hours: Annotated[int, Parameter(help="How long the old key works on.")] = 24,
+    tenant: Tenant = None,
+    url: Url = None,
+) -> None:
+    """Make a key's successor and print it: now and never again. The old one ends after the overlap."""
+    from controlplane.cli.output import note
+    from controlplane.cli.platform_api import connected, path
+
+    with connected(url, tenant) as api:
+        made = api.send("POST", path("keys", key, "rotate"), {"overlap_seconds": overlap_hours * 3600})
+    note(f"Made {made['id']} ({made['name']}), in place of {key}. It is shown once:")
+    print(made["key"])
+
+
+def revoke_everything(
+    *,
+    keys: Annotated[bool, Parameter(help="Every API key as well, the one of this command too.", negative=())] = False,
+    signing_keys: Annotated[bool, Parameter(help="A signing key leaked: replace them.", negative=())] = False,
+    tenant: Tenant = None,
+    url: Url = None,
+) -> None:
+    """For an incident: end every login of the tenant, and what else is named. In force everywhere within 5 s."""
+    from controlplane.cli.platform_api import connected
+
+    body = {"logins": True, "keys": keys, "signing_keys": signing_keys}
+    with connected(url, tenant) as api:
+        done = api.send("POST", "revocations", body)
+    print(f"Ended {done['logins']} logins and {done['keys']} keys.")
+    if done["signing_keys"]:
+        print("Replaced the signing keys.")
