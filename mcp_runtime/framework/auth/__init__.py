@@ -12,8 +12,14 @@ from typing import Any
 _HOMES = {
     "AccessToken": "tokens",
     "AuthProvider": "provider",
+    "DebugTokenVerifier": "providers.debug",
+    "JWTVerifier": "providers.jwt",
     "MultiAuth": "provider",
+    "OAuthProvider": "server",
+    "OAuthProxy": "oauth_proxy",
+    "OIDCProxy": "oidc_proxy",
     "RemoteAuthProvider": "provider",
+    "StaticTokenVerifier": "providers.jwt",
     "TokenVerifier": "provider",
 }
 
