@@ -19,7 +19,7 @@ class Member(msgspec.Struct, frozen=True):
     strict_input: bool = False
 
 
-class Component(msgspec.Struct, frozen=True):
+class Component(msgspec.Struct, frozen=True, omit_defaults=True):
     """A tool, resource, template or prompt as clients see it, and where it really lives."""
 
     definition: dict[str, object]
@@ -28,6 +28,10 @@ class Component(msgspec.Struct, frozen=True):
     """Index into `PlanDocument.members`."""
     upstream_name: str
     """Its name, URI or URI template at the member."""
+    fixed: dict[str, object] = {}
+    """Arguments that every call of the tool has, with these values."""
+    hidden: tuple[str, ...] = ()
+    """Arguments that clients may not send, the fixed ones among them. They are not in the definition's schema."""
 
 
 class PlanDocument(msgspec.Struct, frozen=True):

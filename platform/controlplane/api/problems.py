@@ -19,7 +19,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from controlplane.composition.services import EndpointNotFound
+from controlplane.composition import errors as composition
 from controlplane.issuer.errors import GrantNotFoundError
 from controlplane.keys.services import InvalidKeyError, KeyNotFoundError
 from controlplane.registry import errors as registry
@@ -50,9 +50,17 @@ class WrongAudience(Exception):
         super().__init__("This key is good for one endpoint only, and so not for the management API.")
 
 
+class PreconditionRequired(Exception):
+    """A write that would undo what others wrote without anyone noticing (RFC 6585 section 3)."""
+
+    def __init__(self) -> None:
+        super().__init__("A change of the draft has to say which state of it was read.")
+
+
 _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (TenantNotFound, 404, "tenant_not_found", "Check the name, and that your key or account belongs to the tenant."),
     (WrongAudience, 403, "wrong_audience", "Use a key whose audience is '*'."),
+    (PreconditionRequired, 428, "precondition_required", "Send the draft's ETag as If-Match, or `If-Match: *`."),
     (NotPermittedError, 403, "not_permitted", "Ask an owner or admin of the tenant for a role or a key that has it."),
     (registry.ServerNotFound, 404, "", "List what exists: GET …/servers."),
     (registry.RevisionNotFound, 404, "", "List what exists: GET …/servers/<name>/revisions."),
@@ -60,7 +68,12 @@ _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (registry.InvalidHost, 422, "", ""),
     (registry.RegistryError, 409, "", ""),
     (registry.BuildFailure, 409, "", ""),
-    (EndpointNotFound, 404, "", "List what exists: GET …/endpoints."),
+    (composition.EndpointNotFound, 404, "", ""),
+    (composition.VersionNotFound, 404, "", ""),
+    (composition.InvalidEndpointName, 422, "", ""),
+    (composition.InvalidComposition, 422, "", ""),
+    (composition.DraftChanged, 412, "", ""),
+    (composition.CompositionError, 409, "", ""),
     (BundleError, 422, "", ""),
     (GrantNotFoundError, 404, "login_not_found", "List what exists: GET …/logins."),
     (KeyNotFoundError, 404, "key_not_found", "List what exists: GET …/keys."),
@@ -130,6 +143,8 @@ def _domain_problem(error: Exception) -> Problem | None:
         if isinstance(error, kind):
             too_large = isinstance(error, BundleError) and error.code == "too_large"
             extra = {"permission": error.permission} if isinstance(error, NotPermittedError) else {}
+            if isinstance(error, composition.InvalidComposition | composition.CompileError):
+                extra = {"where": error.where}
             return Problem(
                 413 if too_large else status, code or error.code, str(error), hint or error.hint, extra=extra
             )

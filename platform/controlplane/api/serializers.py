@@ -8,7 +8,6 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from controlplane.composition.models import Endpoint
 from controlplane.composition.services import endpoint_url
 from controlplane.keys.models import ApiKey
 from controlplane.registry.models import Revision, Server
@@ -114,23 +113,6 @@ class RollbackSerializer(serializers.Serializer[Any]):
     )
 
 
-class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
-    name = serializers.CharField(source="slug")
-    url = serializers.SerializerMethodField()
-    version = serializers.SerializerMethodField(help_text="The published version; null before the first.")
-
-    class Meta:
-        model = Endpoint
-        fields = ("id", "name", "url", "version", "created_at", "created_by")
-        read_only_fields = fields
-
-    def get_url(self, endpoint: Endpoint) -> str:
-        return endpoint_url(self.context["tenant"], endpoint.slug)
-
-    def get_version(self, endpoint: Endpoint) -> int | None:
-        return endpoint.published.number if endpoint.published else None
-
-
 class SecretValueSerializer(serializers.Serializer[Any]):
     value = serializers.CharField(allow_blank=True, trim_whitespace=False, write_only=True, max_length=40_000)
 
@@ -155,7 +137,10 @@ class NewKeySerializer(serializers.Serializer[Any]):
 
 class RotationSerializer(serializers.Serializer[Any]):
     overlap_seconds = serializers.IntegerField(
-        default=86_400, min_value=0, max_value=30 * 86_400, help_text="How long the old key works on."
+        default=86_400,
+        min_value=0,
+        max_value=30 * 86_400,
+        help_text="How long the old key works on.",
     )
 
 

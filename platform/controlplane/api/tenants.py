@@ -1,4 +1,4 @@
-"""The caller, and what belongs to a tenant as a whole: endpoints and keys."""
+"""The caller, and the tenant's keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from controlplane.api.access import caller_in
 from controlplane.api.base import TenantView, View
 from controlplane.api.serializers import (
     CreatedKeySerializer,
-    EndpointSerializer,
     KeySerializer,
     MeSerializer,
     NewKeySerializer,
@@ -61,16 +60,6 @@ class NowhereView(View):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise NotFound
-
-
-class Endpoints(TenantView):
-    permissions: ClassVar = {"get": "endpoints:read"}
-
-    @extend_schema(operation_id="endpoints_list", responses=EndpointSerializer(many=True))
-    def get(self, request: Request) -> Response:
-        """What MCP clients can connect to."""
-        context = {"tenant": self.kwargs["tenant"]}
-        return Response(EndpointSerializer(composition.endpoints(), many=True, context=context).data)
 
 
 class Keys(TenantView):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from controlplane.api import identity, logs, servers, tenants
+from controlplane.api import endpoints, identity, logs, servers, tenants
 from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
@@ -19,7 +19,15 @@ urlpatterns = [
     path("tenants/<name:tenant>/servers/<name:server>/secrets/<name:name>", servers.SecretDetail.as_view()),
     path("tenants/<name:tenant>/revisions/<name:revision>", servers.RevisionDetail.as_view()),
     path("tenants/<name:tenant>/revisions/<name:revision>/log", logs.revision_log),
-    path("tenants/<name:tenant>/endpoints", tenants.Endpoints.as_view()),
+    path("tenants/<name:tenant>/endpoints", endpoints.Endpoints.as_view()),
+    path("tenants/<name:tenant>/endpoints/<name:endpoint>", endpoints.EndpointDetail.as_view()),
+    path("tenants/<name:tenant>/endpoints/<name:endpoint>/draft", endpoints.Draft.as_view()),
+    path("tenants/<name:tenant>/endpoints/<name:endpoint>/preview", endpoints.Preview.as_view()),
+    path("tenants/<name:tenant>/endpoints/<name:endpoint>/publish", endpoints.Publish.as_view()),
+    path("tenants/<name:tenant>/endpoints/<name:endpoint>/rollback", endpoints.Rollback.as_view()),
+    path("tenants/<name:tenant>/endpoints/<name:endpoint>/clone", endpoints.Clone.as_view()),
+    path("tenants/<name:tenant>/endpoints/<name:endpoint>/versions", endpoints.Versions.as_view()),
+    path("tenants/<name:tenant>/endpoints/<name:endpoint>/versions/<int:number>", endpoints.VersionDetail.as_view()),
     path("tenants/<name:tenant>/keys", tenants.Keys.as_view()),
     path("tenants/<name:tenant>/keys/<name:key>", tenants.KeyDetail.as_view()),
     path("tenants/<name:tenant>/keys/<name:key>/rotate", tenants.KeyRotation.as_view()),

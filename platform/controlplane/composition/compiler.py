@@ -1,22 +1,30 @@
 """Compile an endpoint into the plan that gateways serve. A pure function: no database, no clock, no I/O.
 
-What it answers *is* the preview (ARCHITECTURE 6.9): the dashboard shows its output, gateways load its output.
+What it answers *is* the preview (ARCHITECTURE 6.9): the dashboard shows its output, gateways load its output. All that
+a call would otherwise have to decide is decided here: which member a name belongs to, what it is called there, which
+arguments it always has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from controlplane.registry.errors import BuildFailure
+from controlplane.composition.document import Composition, MemberSpec, ToolOverride
+from controlplane.composition.errors import CompileError
+from controlplane.composition.findings import Finding, Findings
+from controlplane.composition.names import Claim, settle
+from controlplane.composition.naming import prefixed, prefixed_uri
+from controlplane.composition.overrides import Overridden, overridden
+from controlplane.composition.selection import selector
+from controlplane.composition.soundness import check
 from mcp_runtime.ports.plans import Component, Member, PlanDocument
 from mcp_runtime.ports.workers import Manifest, Worker
 
+__all__ = ("CompileError", "Compiled", "MountedServer", "compile_plan")
 
-class CompileError(BuildFailure):
-    """The endpoint cannot be served as it is composed. A build that would cause it fails."""
-
-    code = "cannot_compile"
+_KEYS = {"tools": "name", "resources": "uri", "resource_templates": "uriTemplate", "prompts": "name"}
+_KINDS = {"tools": "tool", "resources": "resource", "resource_templates": "resource template", "prompts": "prompt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,24 @@ class MountedServer:
     manifest: Manifest
 
 
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What came of it. `plan` is what would be served; None when there is an error among the findings."""
+
+    plan: PlanDocument | None
+    findings: tuple[Finding, ...]
+    members: tuple[MountedServer, ...]
+    """The servers behind `plan.members`, in their order."""
+
+    def served(self) -> PlanDocument:
+        """The plan. Raises CompileError with the first fault there is."""
+        for finding in self.findings:
+            if finding.severity == "error":
+                raise CompileError(finding.message, hint=finding.hint, where=finding.where)
+        assert self.plan is not None
+        return self.plan
+
+
 def compile_plan(
     *,
     tenant_id: str,
@@ -37,11 +63,42 @@ def compile_plan(
     endpoint_id: str,
     endpoint: str,
     version: int,
-    servers: Sequence[MountedServer],
-) -> PlanDocument:
-    """The plan of `servers` behind `/t/<tenant>/<endpoint>/mcp`. Raises CompileError when two components collide."""
-    name, server_version, instructions = _introduction(endpoint, version, servers)
-    return PlanDocument(
+    composition: Composition,
+    servers: Mapping[str, MountedServer | CompileError],
+    strict: bool = False,
+) -> Compiled:
+    """The plan of a composition behind `/t/<tenant>/<endpoint>/mcp`, and what there is to say about it.
+
+    `servers` are the members that have something to serve, by name, or why one cannot be; those without a revision
+    are left out and reported. `strict` is for what a person wrote just now: an override of a tool that is not there is
+    then an error. It is none when a server changed below a composition that was right, or nobody could remove a tool.
+    """
+    findings = Findings()
+    claims: dict[str, list[Claim]] = {kind: [] for kind in _KEYS}
+    present: list[MountedServer] = []
+    for position, member in enumerate(composition.members):
+        where = f"$.members[{position}]"
+        server = servers.get(member.server)
+        if isinstance(server, CompileError):
+            findings.add("error", server.code, server.message, server.hint, f"{where}{server.where}")
+            continue
+        if server is None:
+            findings.warn(
+                "not_built",
+                f"'{member.server}' has no revision to serve and is left out.",
+                "Deploy it; endpoints that mount it are published again by themselves.",
+                f"{where}.server",
+            )
+            continue
+        present.append(server)
+        with findings.collected():
+            _contribute(claims, _Part(member, server, len(present) - 1, where, composition), findings, strict=strict)
+    components = {
+        kind: tuple(_component(claim, _KEYS[kind]) for claim in settle(_KINDS[kind], found, composition, findings))
+        for kind, found in claims.items()
+    }
+    name, server_version, instructions = _introduction(endpoint, version, composition, present)
+    plan = PlanDocument(
         tenant_id=tenant_id,
         tenant=tenant,
         endpoint_id=endpoint_id,
@@ -50,52 +107,109 @@ def compile_plan(
         server_name=name,
         server_version=server_version,
         instructions=instructions,
-        members=tuple(
-            Member(
-                server.server_id,
-                server.kind,
-                server.worker,
-                server.manifest.strict_input,
-            )
-            for server in servers
-        ),
-        tools=_components("tool", "name", servers, lambda manifest: manifest.tools),
-        resources=_components("resource", "uri", servers, lambda manifest: manifest.resources),
-        resource_templates=_components(
-            "resource template",
-            "uriTemplate",
-            servers,
-            lambda manifest: manifest.resource_templates,
-        ),
-        prompts=_components("prompt", "name", servers, lambda manifest: manifest.prompts),
+        members=tuple(_member(server) for server in present),
+        tools=components["tools"],
+        resources=components["resources"],
+        resource_templates=components["resource_templates"],
+        prompts=components["prompts"],
+    )
+    if not findings.errors:
+        with findings.collected():
+            check(plan)
+    return Compiled(None if findings.errors else plan, findings.all(), tuple(present))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One member with all that its contribution depends on."""
+
+    spec: MemberSpec
+    server: MountedServer
+    index: int
+    where: str
+    composition: Composition
+
+
+def _contribute(claims: dict[str, list[Claim]], part: _Part, findings: Findings, *, strict: bool) -> None:
+    wanted = selector(part.spec, part.where)
+    manifest = part.server.manifest
+    taken = 0
+    for kind, key in _KEYS.items():
+        definitions: list[dict[str, object]] = getattr(manifest, kind)
+        for definition in definitions:
+            if wanted(definition, key):
+                taken += 1
+                with findings.collected():
+                    claims[kind].append(_claim(kind, key, definition, part))
+    offered = {str(tool["name"]) for tool in manifest.tools}
+    for name in part.spec.tools.keys() - offered:
+        tools = ", ".join(f"'{tool}'" for tool in sorted(offered)[:20]) or "none"
+        findings.add(
+            "error" if strict else "warning",
+            "unknown_tool",
+            f"'{part.spec.server}' has no tool '{name}' to override.",
+            f"Its tools are: {tools}.",
+            f"{part.where}.tools.{name}",
+        )
+    if not taken and (part.spec.include or part.spec.exclude):
+        findings.warn(
+            "nothing_selected",
+            f"The rules take nothing of what '{part.spec.server}' offers.",
+            "Look at include and exclude: a rule's names, tags and patterns are compared with whole names.",
+            part.where,
+        )
+
+
+def _claim(kind: str, key: str, definition: dict[str, object], part: _Part) -> Claim:
+    own = str(definition[key])
+    prefix_of = prefixed if key == "name" else prefixed_uri
+    override = part.spec.tools.get(own, _NO_OVERRIDE) if kind == "tools" else _NO_OVERRIDE
+    if override is _NO_OVERRIDE:
+        shown = Overridden(definition, {}, ())
+    else:
+        shown = overridden(definition, override, where=f"{part.where}.tools.{own}")
+    return Claim(
+        own=own,
+        long=prefix_of(part.spec.word, own),
+        prefix=part.spec.prefix or part.composition.prefix,
+        chosen=override.name,
+        server=part.server.slug,
+        member=part.index,
+        where=f"{part.where}.tools.{own}" if override.name else part.where,
+        shown=shown,
+        fits=kind == "tools" and part.composition.names == "fit",
     )
 
 
-def _introduction(endpoint: str, version: int, servers: Sequence[MountedServer]) -> tuple[str, str, str | None]:
+def _component(claim: Claim, key: str) -> Component:
+    definition = claim.shown.definition
+    if claim.name != claim.own:
+        definition = {**definition, key: claim.name}
+    return Component(
+        definition=definition,
+        member=claim.member,
+        upstream_name=claim.own,
+        fixed=claim.shown.fixed,
+        hidden=claim.shown.hidden,
+    )
+
+
+def _member(server: MountedServer) -> Member:
+    return Member(server.server_id, server.kind, server.worker, server.manifest.strict_input)
+
+
+def _introduction(
+    endpoint: str, version: int, composition: Composition, servers: Sequence[MountedServer]
+) -> tuple[str, str, str | None]:
     """How the endpoint introduces itself: as its only server does, or under its own name."""
-    if len(servers) == 1:
+    if len(composition.members) == 1 and len(servers) == 1:
         manifest = servers[0].manifest
-        return manifest.name, manifest.version or str(version), manifest.instructions
+        instructions = manifest.instructions if composition.instructions is None else composition.instructions
+        return manifest.name, manifest.version or str(version), instructions or None
+    if composition.instructions is not None:
+        return endpoint, str(version), composition.instructions or None
     said = [f"{server.slug}: {server.manifest.instructions}" for server in servers if server.manifest.instructions]
     return endpoint, str(version), "\n\n".join(said) or None
 
 
-def _components(
-    kind: str,
-    key: str,
-    servers: Sequence[MountedServer],
-    of: Callable[[Manifest], list[dict[str, object]]],
-) -> tuple[Component, ...]:
-    owners: dict[str, str] = {}
-    components: list[Component] = []
-    for index, server in enumerate(servers):
-        for definition in of(server.manifest):
-            name = str(definition[key])
-            if name in owners:
-                raise CompileError(
-                    f"The {kind} '{name}' is offered by both '{owners[name]}' and '{server.slug}'.",
-                    hint="Rename it in one of the two servers, or put them behind different endpoints.",
-                )
-            owners[name] = server.slug
-            components.append(Component(definition=definition, member=index, upstream_name=name))
-    return tuple(components)
+_NO_OVERRIDE = ToolOverride()

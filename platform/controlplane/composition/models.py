@@ -27,6 +27,12 @@ class Endpoint(TenantModel):
         editable=False,
     )
     """The version that gateways serve; none until the first server behind it is built."""
+    composition = DocumentField(null=True, blank=True)
+    """What it is made of, as published (`composition.document`); None for the one server that it came with."""
+    draft = DocumentField(null=True, blank=True)
+    """What it shall become; None while nobody is changing it."""
+    draft_number = models.PositiveIntegerField(default=0)
+    """Counts the changes of draft and composition: whoever writes says which state they read."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.CharField(max_length=255, blank=True)
 
@@ -41,7 +47,10 @@ class Endpoint(TenantModel):
 
 
 class Mount(TenantModel):
-    """A server's membership in an endpoint: live, or frozen at one revision."""
+    """A server's membership in an endpoint as published: live, or frozen at one revision.
+
+    The rows say which endpoints a change of a server concerns. What the membership is like stands in the composition.
+    """
 
     id = IdField("mnt")
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="mounts")
@@ -63,11 +72,23 @@ class Mount(TenantModel):
 class EndpointVersion(TenantModel):
     """One compiled plan. Immutable: publishing again makes another."""
 
+    class Cause(models.TextChoices):
+        PUBLISHED = "published"
+        """Someone published a draft."""
+        MEMBER = "member"
+        """A mounted server changed."""
+        ROLLED_BACK = "rolled_back"
+
     id = IdField("epv")
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     document = DocumentField()
     """`mcp_runtime.ports.plans.PlanDocument` as JSON."""
+    composition = DocumentField(null=True, blank=True)
+    """What it was compiled from."""
+    cause = models.CharField(max_length=16, choices=Cause.choices, default=Cause.MEMBER)
+    note = models.CharField(max_length=500, blank=True)
+    """Why, in the words of whoever published it."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.CharField(max_length=255, blank=True)
 

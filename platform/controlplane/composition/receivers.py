@@ -6,7 +6,7 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from controlplane.composition import services
+from controlplane.composition import publishing, services
 from controlplane.registry.models import Server
 from controlplane.registry.signals import revision_activated, server_registered
 from tenants.principal import Principal
@@ -20,5 +20,5 @@ def give_it_an_endpoint(*, server: Server, acting: Principal | None, **unused: A
 
 @receiver(revision_activated)
 def publish_what_follows_it(*, server: Server, acting: Principal | None, **unused: Any) -> None:
-    """A live mount follows the server's current revision."""
-    services.publish_mounts_of(server, acting=acting)
+    """A mounted server's endpoints follow its current revision; hosts that were granted or taken reach imports too."""
+    publishing.publish_members_of(server, acting=acting)

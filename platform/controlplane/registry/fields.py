@@ -20,6 +20,10 @@ class DocumentField(TextField):
     written once and read whole: it has no need of jsonb's operators. Migrations see a plain TextField.
     """
 
+    _pyi_private_set_type: Any  # what django-stubs reads: any JSON value
+    _pyi_private_get_type: Any
+    _pyi_lookup_exact_type: Any
+
     def from_db_value(self, value: str | None, expression: object, connection: object) -> Any:
         return None if value is None else json.loads(value)
 

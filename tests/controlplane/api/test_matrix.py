@@ -26,6 +26,7 @@ OPEN = {"me", "schema", ""}
 """What is no tenant's: who am I, the document of this API, and the answer for addresses that do not exist."""
 
 T = "tenants/<name:tenant>"
+E = f"{T}/endpoints/<name:endpoint>"
 MATRIX = {
     f"get {T}/servers": "servers:read",
     f"post {T}/servers": "servers:write",
@@ -40,6 +41,18 @@ MATRIX = {
     f"get {T}/revisions/<name:revision>": "servers:read",
     f"get {T}/revisions/<name:revision>/log": "servers:read",
     f"get {T}/endpoints": "endpoints:read",
+    f"post {T}/endpoints": "endpoints:write",
+    f"get {E}": "endpoints:read",
+    f"get {E}/draft": "endpoints:read",
+    f"put {E}/draft": "endpoints:write",
+    f"delete {E}/draft": "endpoints:write",
+    f"get {E}/preview": "endpoints:read",
+    f"post {E}/preview": "endpoints:read",
+    f"post {E}/publish": "endpoints:write",
+    f"post {E}/rollback": "endpoints:write",
+    f"post {E}/clone": "endpoints:write",
+    f"get {E}/versions": "endpoints:read",
+    f"get {E}/versions/<int:number>": "endpoints:read",
     f"get {T}/keys": "keys:read",
     f"post {T}/keys": "keys:write",
     f"delete {T}/keys/<name:key>": "keys:write",
@@ -136,7 +149,9 @@ def test_every_role_and_every_permission_stands_in_one_table(cast: Cast) -> None
 def send(client: Client, route: str, tenant: str) -> Any:
     method, _, path = route.partition(" ")
     names = {"tenant": tenant, "name": "TOKEN"}
-    url = "/api/v1/" + re.sub(r"<name:(\w+)>", lambda match: names.get(match[1], ABSENT), path)
+    url = "/api/v1/" + re.sub(
+        r"<name:(\w+)>", lambda match: names.get(match[1], ABSENT), path.replace("<int:number>", "1")
+    )
     return getattr(client, method)(url, data={} if method == "get" else "{}", content_type="application/json")
 
 
