@@ -16,6 +16,7 @@ from uritemplate import URITemplate
 
 from mcp_runtime.connectors.python import PythonUpstream
 from mcp_runtime.connectors.upstream import Upstream
+from mcp_runtime.connectors.withheld import WithheldArguments
 from mcp_runtime.ports.plans import Component, Member, PlanDocument
 from mcp_runtime.ports.sandboxes import Sandboxes
 from mcp_runtime.protocol import codec, param_headers, shaping
@@ -197,6 +198,8 @@ def _tool(component: Component, upstream: Upstream, member: Member) -> Tool:
             validator = compile_schema(schema)
     except (param_headers.MarkError, SchemaError) as error:
         fault = str(error)
+    if component.fixed or component.hidden:
+        upstream = WithheldArguments(upstream, fixed=component.fixed, hidden=component.hidden)
     return Tool(upstream, component.upstream_name, validator, marks, fault)
 
 
