@@ -57,7 +57,7 @@ class Challenges:
                 401,
                 "unauthenticated",
                 "This endpoint needs a credential.",
-                "Send an API key of this tenant as `Authorization: Bearer …`.",
+                "Log in at the issuer that the challenge leads to, or send an API key as `Authorization: Bearer …`.",
                 headers=[self._header(path, scope=CALL_SCOPE)],
                 unread=True,
             )
@@ -65,7 +65,7 @@ class Challenges:
             401,
             "invalid_token",
             "The credential is not valid for this endpoint.",
-            "Check that the key is whole, not revoked or expired, and of this tenant and endpoint.",
+            "Check that it is whole, not revoked or expired, and of this tenant and endpoint; else log in again.",
             headers=[
                 self._header(
                     path,
