@@ -9,26 +9,23 @@ Modules are views: names are looked up where they live when first used, so that 
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Collection, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-from mcp_runtime.framework.storage.names import MODULES as STORAGE
+from mcp_runtime.framework.alias_names import DECORATING, MODULES, PACKAGES
 from mcp_runtime.framework.storage.names import OURS as STORAGE_OURS
 
 __all__ = ("TOPS", "install", "uninstall")
 
 TOPS = ("fastmcp", "key_value", "mcp")
 """The top-level packages that resolve to ours."""
-
-_FRAMEWORK = "mcp_runtime.framework"
-_TYPES = f"{_FRAMEWORK}.types"
-_CLIENT = "mcp_runtime.client"
-_PROTOCOL_ERRORS = "mcp_runtime.protocol.errors"
 
 
 def install(pinned: Collection[str] = ()) -> None:
@@ -61,7 +58,7 @@ class _Alias(ModuleType):
     """A module whose names live elsewhere."""
 
     def __getattr__(self, name: str) -> Any:
-        home = _names_of(self.__name__).get(name)
+        home = _names_of(self.__name__).get(name) or _child(self.__name__, name)
         if home is None:
             raise AttributeError(f"{self.__name__}.{name} is not part of this version of the framework")
         module, _, attribute = home.partition(":")
@@ -75,7 +72,7 @@ class _Alias(ModuleType):
     def __call__(self, *args: Any, **options: Any) -> Any:
         """`fastmcp.tools.tool` is a module in older versions and a decorator in later ones: ours is both."""
         child = self.__name__.rpartition(".")[2]
-        if self.__name__ not in _DECORATING:
+        if self.__name__ not in DECORATING:
             raise TypeError(f"'module' object {self.__name__!r} is not callable")
         return getattr(self, child)(*args, **options)
 
@@ -103,7 +100,7 @@ class _Finder(MetaPathFinder):
             return None
         if self._beside and fullname.startswith("key_value") and fullname not in STORAGE_OURS:
             return None  # the real package is installed, and stands beside ours
-        if fullname in _MODULES:
+        if _home(fullname) is not None:
             return ModuleSpec(fullname, _Loader(), is_package=True)
         package = "py-key-value-aio" if fullname.startswith("key_value") else "fastmcp"
         raise ModuleNotFoundError(
@@ -113,129 +110,40 @@ class _Finder(MetaPathFinder):
         )
 
 
+def _home(module: str) -> dict[str, str] | str | None:
+    """Where the names of an alias live: a table, or the module of ours that it stands for. None for no alias."""
+    found = MODULES.get(module)
+    if found is not None:
+        return found
+    for package, home in PACKAGES.items():
+        if module == package or module.startswith(f"{package}."):
+            ours = home + module.removeprefix(package)
+            return ours if _exists(ours) else None
+    return None
+
+
+@functools.cache
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # its parent is missing
+        return False
+
+
 def _names_of(module: str) -> dict[str, str]:
     """Where the names of an alias live: `module:attribute`, or a whole module as `module:*`."""
-    names = _MODULES[module]
-    found = dict(names) if isinstance(names, dict) else {}
-    if isinstance(names, str):
-        home = import_module(names)
-        found = {name: f"{names}:{name}" for name in getattr(home, "__all__", ())}
-    for other in _MODULES:
+    home = _home(module)
+    found = dict(home) if isinstance(home, dict) else {}
+    if isinstance(home, str):
+        found = {name: f"{home}:{name}" for name in getattr(import_module(home), "__all__", ())}
+    for other in MODULES:
         parent, _, child = other.rpartition(".")
         if parent == module and child not in found:
             found[child] = f"{other}:*"
     return found
 
 
-_DECORATING = ("fastmcp.tools.tool", "fastmcp.resources.resource", "fastmcp.prompts.prompt")
-
-
-def _at(home: str, *names: str) -> dict[str, str]:
-    return {name: f"{home}:{name}" for name in names}
-
-
-_SERVER = _at(f"{_FRAMEWORK}.server", "FastMCP") | _at(f"{_FRAMEWORK}.context", "Context")
-_MEDIA = _at(f"{_FRAMEWORK}.media", "Image", "Audio", "File")
-_DECORATORS = f"{_FRAMEWORK}.decorators"
-_TOOLS = _at(f"{_FRAMEWORK}.components", "Tool", "FunctionTool", "ToolResult") | _at(_DECORATORS, "tool")
-_RESOURCES = _at(
-    f"{_FRAMEWORK}.components",
-    "Resource",
-    "FunctionResource",
-    "ResourceTemplate",
-    "FunctionTemplate",
-    "TextResource",
-    "BinaryResource",
-    "FileResource",
-    "HttpResource",
-    "DirectoryResource",
-) | _at(f"{_FRAMEWORK}.resource_contents", "ResourceContent", "ResourceResult")
-_RESOURCES["FunctionResourceTemplate"] = f"{_FRAMEWORK}.components:FunctionTemplate"
-_RESOURCES |= _at(_DECORATORS, "resource") | _at(f"{_FRAMEWORK}.components.security", "ResourceSecurity")
-_PROMPTS = _at(f"{_FRAMEWORK}.components", "Prompt", "FunctionPrompt", "Message", "PromptResult") | _at(
-    _TYPES, "PromptArgument", "PromptMessage", "TextContent"
-)
-_PROMPTS |= _at(_DECORATORS, "prompt")
-_ANSWERS = _at(f"{_FRAMEWORK}.asking.elicitation", "AcceptedElicitation", "DeclinedElicitation", "CancelledElicitation")
-_ERRORS = _at(
-    f"{_FRAMEWORK}.errors",
-    "FastMCPError",
-    "ToolError",
-    "ResourceError",
-    "PromptError",
-    "NotFoundError",
-    "DisabledError",
-    "ValidationError",
-    "InvalidSignature",
-    "ClientError",
-)
-_LOGGING = {"get_logger": "logging:getLogger"}
-_DEPENDENCIES = _at(
-    f"{_FRAMEWORK}.dependencies",
-    "AccessToken",
-    "CallArgument",
-    "CurrentAccessToken",
-    "CurrentContext",
-    "CurrentFastMCP",
-    "CurrentHeaders",
-    "CurrentRequest",
-    "Dependency",
-    "Depends",
-    "TokenClaim",
-    "get_access_token",
-    "get_context",
-    "get_http_headers",
-    "get_http_request",
-)
-_CHECKS = _at(
-    f"{_FRAMEWORK}.components.access", "AuthCheck", "AuthContext", "require_roles", "require_scopes", "restrict_tag"
-)
-_LIFESPANS = _at(f"{_FRAMEWORK}.lifespan", "lifespan", "combine_lifespans")
-_TASKS = _at(f"{_FRAMEWORK}.components.tasks", "TaskConfig")
-_CLIENTS = _at(_CLIENT, "Client", "CallToolResult")
-_MCP_ERROR = _at(_PROTOCOL_ERRORS, "McpError")
-
-_MODULES: dict[str, dict[str, str] | str] = {
-    "fastmcp": _SERVER | _at(_CLIENT, "Client") | _at(f"{_FRAMEWORK}.settings", "settings", "Settings"),
-    "fastmcp.client": _at(_CLIENT, "Client"),
-    "fastmcp.client.client": _CLIENTS,
-    "fastmcp.client.elicitation": _at(_TYPES, "ElicitResult"),
-    "fastmcp.client.logging": _at(f"{_CLIENT}.handlers", "LogMessage"),
-    "fastmcp.dependencies": _DEPENDENCIES,
-    "fastmcp.exceptions": _ERRORS | _MCP_ERROR,
-    "fastmcp.prompts": _PROMPTS,
-    "fastmcp.prompts.base": _PROMPTS,
-    "fastmcp.prompts.prompt": _PROMPTS,
-    "fastmcp.resources": _RESOURCES,
-    "fastmcp.resources.base": _RESOURCES,
-    "fastmcp.resources.resource": _RESOURCES,
-    "fastmcp.resources.security": _RESOURCES,
-    "fastmcp.resources.template": _RESOURCES,
-    "fastmcp.resources.types": _RESOURCES,
-    "fastmcp.server": _SERVER,
-    "fastmcp.server.auth": _CHECKS
-    | _at(f"{_FRAMEWORK}.auth", "AccessToken", "AuthProvider", "MultiAuth", "RemoteAuthProvider", "TokenVerifier"),
-    "fastmcp.server.context": _at(f"{_FRAMEWORK}.context", "Context") | _ANSWERS,
-    "fastmcp.server.dependencies": _DEPENDENCIES,
-    "fastmcp.server.elicitation": _ANSWERS,
-    "fastmcp.server.lifespan": _LIFESPANS,
-    "fastmcp.server.server": _SERVER,
-    "fastmcp.server.tasks": _TASKS,
-    "fastmcp.server.tasks.config": _TASKS,
-    "fastmcp.tools": _TOOLS,
-    "fastmcp.tools.base": _TOOLS,
-    "fastmcp.tools.tool": _TOOLS,
-    "fastmcp.utilities": {},
-    "fastmcp.utilities.lifespan": _LIFESPANS,
-    "fastmcp.utilities.logging": _LOGGING,
-    "fastmcp.utilities.tasks": _TASKS,
-    "fastmcp.utilities.types": _MEDIA,
-    "fastmcp.utilities.versions": _at(f"{_FRAMEWORK}.components.versions", "VersionSpec"),
-    "mcp": _MCP_ERROR,
-    "mcp.server": {},
-    "mcp.server.fastmcp": _SERVER | _MEDIA,
-    "mcp.shared": {},
-    "mcp.shared.exceptions": _MCP_ERROR,
-    "mcp.types": _TYPES,
-    **STORAGE,
-}
+def _child(module: str, name: str) -> str | None:
+    """A module below one whose modules are ours by the same names."""
+    child = f"{module}.{name}"
+    return f"{child}:*" if not name.startswith("_") and _home(child) is not None else None

@@ -332,7 +332,9 @@ class Context:
         )
 
     def _nested(self) -> Context:
-        return self.on(self._server)
+        nested = self.on(self._server)
+        nested._meta.pop("fastmcp", None)  # a version asked for is of the component called, not of those it uses
+        return nested
 
 
 class RequestContext:

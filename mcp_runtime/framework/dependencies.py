@@ -31,6 +31,7 @@ __all__ = (
     "CurrentRequest",
     "Dependency",
     "Depends",
+    "Progress",
     "TokenClaim",
     "get_access_token",
     "get_context",
@@ -131,6 +132,42 @@ def CallArgument(  # noqa: N802
 ) -> Any:
     """An argument of the component's call, for the function given to Depends(); by the name of its own parameter."""
     return _CallArgument(parameter, None if optional and default is _NOTHING else default)
+
+
+class Progress(Dependency):
+    """How far a call is, counted up: `progress: Progress = Progress()`, then `await progress.increment()`."""
+
+    def __init__(self) -> None:
+        self.current = 0.0
+        self.total: float | None = None
+        self.message: str | None = None
+        self._context: Context | None = None
+
+    async def resolve(self, scope: Scope, parameter: str) -> Progress:
+        """A counter of this call's own."""
+        progress = Progress()
+        progress._context = scope.context or current_context()
+        return progress
+
+    async def set_total(self, total: float) -> None:
+        if total <= 0:
+            raise ValueError("set_total() takes a number above zero.")
+        self.total = total
+        await self._report()
+
+    async def increment(self, amount: float = 1) -> None:
+        if amount <= 0:
+            raise ValueError("increment() takes a number above zero.")
+        self.current += amount
+        await self._report()
+
+    async def set_message(self, message: str | None) -> None:
+        self.message = message
+        await self._report()
+
+    async def _report(self) -> None:
+        if self._context is not None:
+            await self._context.report_progress(self.current, self.total, self.message)
 
 
 class _Current(Dependency):

@@ -7,7 +7,15 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-__all__ = ("chosen", "one_of", "refuse_missing", "refuse_unknown", "refuse_unknown_option", "split_transport_options")
+__all__ = (
+    "chosen",
+    "one_of",
+    "refuse_missing",
+    "refuse_unknown",
+    "refuse_unknown_option",
+    "split_host_options",
+    "split_transport_options",
+)
 
 TRANSPORT_OPTIONS = frozenset(
     {
@@ -23,6 +31,18 @@ TRANSPORT_OPTIONS = frozenset(
     }
 )
 """Where and how a server listens: once constructor keywords, now `run()`'s (FASTMCP S-11)."""
+
+HOST_OPTIONS = frozenset(
+    {
+        "cache_scope",
+        "cache_ttl",
+        "dereference_schemas",
+        "experimental_capabilities",
+        "list_page_size",
+        "request_state_security",
+    }
+)
+"""How lists are cut, cached and spelt, and states sealed: what the gateway does alike for every server."""
 
 _GONE = {
     "dependencies": "list them in requirements.txt, pyproject.toml or the script's own metadata block (# /// script).",
@@ -47,6 +67,11 @@ def split_transport_options(options: dict[str, Any]) -> dict[str, Any]:
             stacklevel=4,
         )
     return found
+
+
+def split_host_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the keywords that whoever serves the server answers for."""
+    return {name: options.pop(name) for name in HOST_OPTIONS & options.keys()}
 
 
 def refuse_unknown(constructor: Callable[..., Any], options: Mapping[str, Any]) -> None:
@@ -113,8 +138,5 @@ _DECORATOR_OPTIONS = {
 }
 
 _ABSENT = {
-    "as_proxy": "it proxies no other server yet",
-    "from_openapi": "it makes no tools from OpenAPI documents yet",
-    "from_fastapi": "it makes no tools from FastAPI applications yet",
-    "add_tool_transformation": "it transforms no tools yet",
+    "add_extension": "which extensions of the protocol a client meets is the platform's to say",
 }

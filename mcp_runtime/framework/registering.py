@@ -245,18 +245,21 @@ class Registering(Composing):
 
         return LocalProvider(self)
 
-    def get_tool(self, name: str) -> Tool:
+    def get_tool(self, name: str, version: str | None = None) -> Tool:
         """The tool, hidden or not, at once or awaited (FASTMCP 0.3). Raises NotFoundError."""
-        return self._get("tools", name)  # type: ignore[no-any-return]  # of the kind asked for
+        return self._versioned("tools", name, version)  # type: ignore[no-any-return]  # of the kind asked for
 
-    def get_resource(self, uri: str) -> Resource:
-        return self._get("resources", uri)  # type: ignore[no-any-return]  # the same
+    def get_resource(self, uri: str, version: str | None = None) -> Resource:
+        return self._versioned("resources", uri, version)  # type: ignore[no-any-return]  # the same
 
-    def get_resource_template(self, uri_template: str) -> ResourceTemplate:
-        return self._get("resourceTemplates", uri_template)  # type: ignore[no-any-return]  # the same
+    def get_resource_template(self, uri_template: str, version: str | None = None) -> ResourceTemplate:
+        return self._versioned("resourceTemplates", uri_template, version)  # type: ignore[no-any-return]  # the same
 
-    def get_prompt(self, name: str) -> Prompt:
-        return self._get("prompts", name)  # type: ignore[no-any-return]  # the same
+    def get_prompt(self, name: str, version: str | None = None) -> Prompt:
+        return self._versioned("prompts", name, version)  # type: ignore[no-any-return]  # the same
+
+    def _versioned(self, kind: Kind, key: str, version: str | None) -> Any:
+        return self._get(kind, key) if version is None else self._catalogues[kind].get(key, version)
 
     async def get_tools(self) -> dict[str, Tool]:
         """All tools by name, hidden ones of this server too."""

@@ -12,7 +12,14 @@ from mcp_runtime.framework.components.security import SAFE, ResourceSecurity
 from mcp_runtime.framework.components.tool import Tool
 from mcp_runtime.framework.composition.sources import Kind
 from mcp_runtime.framework.lifespan import Lifespan
-from mcp_runtime.framework.options import chosen, one_of, refuse_missing, refuse_unknown, split_transport_options
+from mcp_runtime.framework.options import (
+    chosen,
+    one_of,
+    refuse_missing,
+    refuse_unknown,
+    split_host_options,
+    split_transport_options,
+)
 from mcp_runtime.framework.registering import Registering
 from mcp_runtime.framework.settings import settings
 from mcp_runtime.framework.standalone import Standalone
@@ -43,6 +50,8 @@ class FastMCP(Registering, Standalone):
         tools: Iterable[Tool | Callable[..., Any]] | None = None,
         auth: AuthProvider | UnsetType | None = Unset,
         middleware: Iterable[Any] | None = None,
+        providers: Iterable[Any] | None = None,
+        transforms: Iterable[Any] | None = None,
         tool_transformations: Mapping[str, Any] | None = None,
         mask_error_details: bool | None = None,
         strict_input_validation: bool | None = None,
@@ -66,6 +75,8 @@ class FastMCP(Registering, Standalone):
     ) -> None:
         self.run_options = split_transport_options(options)
         """What the constructor was told about listening; for whoever runs the server."""
+        self.host_options = split_host_options(options)
+        """What it was told about what a gateway does alike for every server; see `options.HOST_OPTIONS`."""
         refuse_unknown(FastMCP.__init__, options)
         self.auth = _provider(auth)
         """Who may call where the server listens by itself; a platform that authenticates callers does not use it."""
@@ -117,6 +128,10 @@ class FastMCP(Registering, Standalone):
             self.add_tool(tool)
         for one in middleware or ():
             self.add_middleware(one)
+        for provider in providers or ():
+            self.add_provider(provider)
+        for transform in transforms or ():
+            self.add_transform(transform)
         for tool_name, transformation in (tool_transformations or {}).items():
             self.add_tool_transformation(tool_name, transformation)
 

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Generic
 
+from mcp_runtime.framework import types
 from mcp_runtime.framework.components.base import Component, FunctionComponent, P, R, given_name, plain_function
 from mcp_runtime.framework.context import Context, current_context
 from mcp_runtime.framework.errors import ValidationError
@@ -101,6 +102,10 @@ class Prompt(Component):
 
     async def _rendered(self, arguments: Mapping[str, Any], context: Context) -> Any:
         return await self.render(dict(arguments))
+
+    def to_mcp_prompt(self, **changes: Any) -> types.Prompt:
+        """What clients are told, as the protocol's type; `changes` replace members."""
+        return types.Prompt(**{**self.definition(), **changes})
 
     def definition(self, *, framework_meta: bool = True) -> dict[str, Any]:
         definition: dict[str, Any] = {"name": self.name}

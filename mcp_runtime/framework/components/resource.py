@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic
 
+from mcp_runtime.framework import types
 from mcp_runtime.framework.components.base import Component, FunctionComponent, P, R, given_name, plain_function
 from mcp_runtime.framework.context import Context
 from mcp_runtime.framework.errors import InvalidSignature
@@ -58,6 +59,10 @@ class Resource(Component):
     async def contents(self, context: Context) -> ResourceResult:
         """The contents inside a request."""
         return contents_from(await self.read(), mime_type=self.mime_type)
+
+    def to_mcp_resource(self, **changes: Any) -> types.Resource:
+        """What clients are told, as the protocol's type; `changes` replace members."""
+        return types.Resource(**{**self.definition(), **changes})
 
     def definition(self, *, framework_meta: bool = True) -> dict[str, Any]:
         definition: dict[str, Any] = {"uri": self.uri, "name": self.name, "mimeType": self.mime_type}

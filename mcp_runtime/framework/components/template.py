@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic
 
+from mcp_runtime.framework import types
 from mcp_runtime.framework.components.base import Component, FunctionComponent, P, R, given_name, plain_function
 from mcp_runtime.framework.components.resource import Resource, checked_uri
 from mcp_runtime.framework.components.security import SAFE, ResourceSecurity
@@ -73,6 +74,10 @@ class ResourceTemplate(Component):
     async def contents(self, arguments: Mapping[str, str], context: Context) -> ResourceResult:
         """The contents inside a request."""
         return contents_from(await self.read(dict(arguments)), mime_type=self.mime_type)
+
+    def to_mcp_template(self, **changes: Any) -> types.ResourceTemplate:
+        """What clients are told, as the protocol's type; `changes` replace members."""
+        return types.ResourceTemplate(**{**self.definition(), **changes})
 
     def definition(self, *, framework_meta: bool = True) -> dict[str, Any]:
         definition: dict[str, Any] = {

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal
 
+from mcp_runtime.framework import types
 from mcp_runtime.framework.components.base import (
     Component,
     FunctionComponent,
@@ -94,6 +95,10 @@ class Tool(Component):
         """Answer a call inside a request."""
         result: Any = await self.run(dict(arguments))
         return as_result(result, schema=self.output_schema, serializer=self.serializer, name=self.name)
+
+    def to_mcp_tool(self, **changes: Any) -> types.Tool:
+        """What clients are told, as the protocol's type; `changes` replace members."""
+        return types.Tool(**{**self.definition(), **changes})
 
     def definition(self, *, framework_meta: bool = True) -> dict[str, Any]:
         definition: dict[str, Any] = {"name": self.name, "inputSchema": self.parameters}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mcp_runtime.framework.errors import InvalidSignature, ValidationError
 from mcp_runtime.framework.functions.docstrings import parameter_descriptions
-from mcp_runtime.framework.functions.schemas import Schema, tidy
+from mcp_runtime.framework.functions.schemas import Schema, quiet_generator, tidy
 from mcp_runtime.framework.functions.signature import Signature, callable_name
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Arguments:
     @functools.cached_property
     def schema(self) -> Schema:
         """The JSON Schema of the arguments, an object that takes nothing else."""
-        schema = tidy(self._adapter.json_schema())
+        schema = tidy(self._adapter.json_schema(schema_generator=quiet_generator()))
         properties = schema.setdefault("properties", {})
         for name, text in parameter_descriptions(self._document).items():
             if name in properties and "description" not in properties[name]:

@@ -6,9 +6,13 @@ Recursive definitions keep their `$ref`, and so does a schema that would grow be
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
-__all__ = ("Schema", "tidy", "wrap_result")
+if TYPE_CHECKING:
+    from pydantic.json_schema import GenerateJsonSchema
+
+__all__ = ("Schema", "quiet_generator", "tidy", "wrap_result")
 
 Schema = dict[str, Any]
 
@@ -16,6 +20,17 @@ _BUDGET = 4_000
 _PREFIX = "#/$defs/"
 _NAME_MAPS = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
 _VALUES = frozenset({"default", "enum", "const", "examples", "required"})
+
+
+@functools.cache
+def quiet_generator() -> type[GenerateJsonSchema]:
+    """Leaves out a default that JSON cannot write, without a warning: the parameter is optional all the same."""
+    from pydantic.json_schema import GenerateJsonSchema
+
+    class Quiet(GenerateJsonSchema):
+        ignored_warning_kinds = {*GenerateJsonSchema.ignored_warning_kinds, "non-serializable-default"}  # noqa: RUF012
+
+    return Quiet
 
 
 def tidy(schema: Schema) -> Schema:

@@ -21,6 +21,7 @@ from mcp_runtime.framework.dependencies import (
     CurrentRequest,
     Dependency,
     Depends,
+    Progress,
     TokenClaim,
 )
 from mcp_runtime.framework.errors import InvalidSignature, ToolError
@@ -282,3 +283,22 @@ def test_a_uri_cannot_supply_what_is_injected() -> None:
         mcp.resource("data://{value}", name="x")(lambda value=Depends(five): value)
     with pytest.raises(InvalidSignature, match=r"\{value\}, which is no parameter"):
         mcp.resource("data://{value}", name="x")(lambda value=Depends(five), **rest: value)
+
+
+async def test_progress_is_counted_for_each_call_alone() -> None:
+    mcp, seen = FastMCP(), []
+
+    @mcp.tool
+    async def it(progress: Progress = Progress()) -> float:
+        await progress.set_total(2)
+        await progress.increment()
+        await progress.set_message("half")
+        return progress.current
+
+    async def heard(done: float, total: float | None, message: str | None) -> None:
+        seen.append((done, total, message))
+
+    async with Client(mcp) as client:
+        assert await client.call_tool("it", progress_handler=heard) == 1
+        assert await client.call_tool("it") == 1
+    assert seen == [(0, 2, None), (1, 2, None), (1, 2, "half")]

@@ -12,6 +12,7 @@ import pytest
 
 from mcp_runtime.client import Client
 from mcp_runtime.framework import Context, FastMCP
+from mcp_runtime.framework.components.security import ResourceSecurity
 from mcp_runtime.framework.lifespan import combine_lifespans, lifespan
 from mcp_runtime.framework.middleware import Middleware
 from mcp_runtime.framework.serving import describe
@@ -75,8 +76,8 @@ def test_running_a_server_while_it_is_loaded_is_refused_with_instructions() -> N
 
 
 def test_a_method_of_later_versions_is_named() -> None:
-    with pytest.raises(AttributeError, match=r"FastMCP.sse_app is not part of this version"):
-        _ = FastMCP().sse_app
+    with pytest.raises(AttributeError, match=r"FastMCP.add_extension is not part of this version"):
+        _ = FastMCP().add_extension
 
 
 @pytest.mark.fastmcp("S-05")
@@ -327,3 +328,38 @@ def test_the_sampling_handler_answers_always_or_as_a_fallback() -> None:
 @pytest.mark.fastmcp("S-01", status="later")
 def test_a_version_may_be_a_number() -> None:
     assert [FastMCP(version=version).version for version in ("1.0", 2, 3.5, None)] == ["1.0", "2", "3.5", ""]
+
+
+@pytest.mark.fastmcp("S-11", status="later")
+def test_what_a_gateway_does_alike_for_all_is_taken_and_kept() -> None:
+    mcp = FastMCP(list_page_size=50, cache_ttl=60, dereference_schemas=False)
+
+    assert mcp.host_options == {"list_page_size": 50, "cache_ttl": 60, "dereference_schemas": False}
+
+
+@pytest.mark.fastmcp("R-11", status="later")
+@pytest.mark.parametrize(
+    ("server", "resource", "path", "answer"),
+    [
+        (None, ..., "../up", "../up"),
+        (ResourceSecurity(reject_absolute_paths=False), ..., "/etc/hosts", "/etc/hosts"),
+        (ResourceSecurity(reject_absolute_paths=False), ..., "/etc/../x", None),
+        (ResourceSecurity(exempt_params={"path"}), ..., "../up", "../up"),
+        (None, ResourceSecurity(), "../up", None),
+        (ResourceSecurity(), None, "a%00b", "a\0b"),
+        (ResourceSecurity(reject_path_traversal=False), ..., "a%00b", None),
+    ],
+)
+async def test_an_author_may_say_what_a_templates_parameters_hold(
+    server: ResourceSecurity | None, resource: Any, path: str, answer: str | None
+) -> None:
+    mcp = FastMCP(resource_security=server)
+    options: dict[str, Any] = {} if resource is ... else {"security": resource}
+    mcp.resource("files://{path*}", name="f", **options)(lambda path: path)
+
+    async with Client(mcp) as client:
+        if answer is None:
+            with pytest.raises(UnknownResource):
+                await client.read_resource(f"files://{path}")
+        else:
+            assert (await client.read_resource(f"files://{path}"))[0].text == answer

@@ -321,3 +321,25 @@ def test_a_task_mode_is_one_of_three() -> None:
 def _names(answer: Any) -> list[str]:
     decoded = msgspec.json.decode(msgspec.json.encode(answer))
     return [item["name"] for item in decoded["tools"]]
+
+
+@pytest.mark.fastmcp("T-11", status="later")
+async def test_the_version_asked_for_is_of_what_is_called_and_not_of_what_that_uses() -> None:
+    mcp = versioned()
+    mcp.resource("data://v", name="v", version="9")(lambda: "nine")
+
+    @mcp.tool(version="1.0")
+    async def outer(ctx: Context) -> str:
+        return str((await ctx.read_resource("data://v"))[0].content)
+
+    async with Client(mcp) as client:
+        assert await client.call_tool("outer", meta={"fastmcp": {"version": "1.0"}}) == "nine"
+
+
+@pytest.mark.fastmcp("T-33", status="later")
+def test_a_version_is_found_by_name() -> None:
+    mcp = versioned()
+
+    assert [mcp.get_tool("v").version, mcp.get_tool("v", version="1.0").version] == ["10.0", "1.0"]
+    with pytest.raises(NotFoundError, match=r"'v' of version '7'"):
+        mcp.get_tool("v", version="7")

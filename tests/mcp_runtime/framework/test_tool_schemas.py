@@ -440,3 +440,32 @@ async def test_a_name_outside_of_the_guidance_is_taken_with_a_warning(caplog: py
     assert "my.tool" not in caplog.text
     async with Client(mcp) as client:
         assert len(await client.list_tools()) == 2
+
+
+@pytest.mark.fastmcp("T-12")
+async def test_a_default_that_json_cannot_write_makes_the_parameter_optional() -> None:
+    marker = object()
+
+    def take(value: Any = marker) -> bool:
+        return value is marker
+
+    mcp = FastMCP()
+    mcp.tool(take)
+
+    async with Client(mcp) as client:
+        assert (await client.list_tools())[0].input_schema["properties"] == {"value": {}}
+        assert await client.call_tool("take") == True  # noqa: E712 - compares the result's data
+
+
+@pytest.mark.fastmcp("T-01")
+def test_a_component_is_told_as_the_protocols_type() -> None:
+    mcp = FastMCP()
+    mcp.tool(lambda: 1, name="t", tags={"x"})
+    mcp.resource("data://r", name="r")(lambda: "r")
+    mcp.resource("data://{n}", name="n")(lambda n: n)
+    mcp.prompt(lambda: "p", name="p")
+
+    assert mcp.get_tool("t").to_mcp_tool(name="other").name == "other"
+    assert mcp.get_resource("data://r").to_mcp_resource().uri == "data://r"
+    assert mcp.get_resource_template("data://{n}").to_mcp_template().uri_template == "data://{n}"
+    assert mcp.get_prompt("p").to_mcp_prompt().name == "p"
