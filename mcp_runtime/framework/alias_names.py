@@ -1,0 +1,146 @@
+"""What FastMCP and the MCP SDK call things, and where they live here: the tables of `aliases.py` (FASTMCP 0.1, 0.2).
+
+A module maps each name to `module:attribute`; a text is the module whose `__all__` it has. The spellings of the
+document and of FastMCP 2 to 4 stand side by side: later ones are additions.
+"""
+
+from __future__ import annotations
+
+from mcp_runtime.framework.storage.names import MODULES as STORAGE
+
+__all__ = ("DECORATING", "MODULES", "PACKAGES")
+
+_FRAMEWORK = "mcp_runtime.framework"
+_TYPES = f"{_FRAMEWORK}.types"
+_CLIENT = "mcp_runtime.client"
+_PROTOCOL_ERRORS = "mcp_runtime.protocol.errors"
+_MIDDLEWARE = f"{_FRAMEWORK}.middleware"
+_AUTH = f"{_FRAMEWORK}.auth"
+
+PACKAGES = {
+    "fastmcp.server.auth": _AUTH,
+    "fastmcp.server.middleware": _MIDDLEWARE,
+    "fastmcp.client.auth": f"{_CLIENT}.auth",
+    "fastmcp.client.transports": f"{_CLIENT}.transports",
+}
+"""Packages whose modules have the same names here."""
+
+DECORATING = ("fastmcp.tools.tool", "fastmcp.resources.resource", "fastmcp.prompts.prompt")
+
+
+def _at(home: str, *names: str) -> dict[str, str]:
+    return {name: f"{home}:{name}" for name in names}
+
+
+_SERVER = _at(f"{_FRAMEWORK}.server", "FastMCP") | _at(f"{_FRAMEWORK}.context", "Context")
+_MEDIA = _at(f"{_FRAMEWORK}.media", "Image", "Audio", "File")
+_DECORATORS = f"{_FRAMEWORK}.decorators"
+_TOOLS = _at(f"{_FRAMEWORK}.components", "Tool", "FunctionTool", "ToolResult") | _at(_DECORATORS, "tool")
+_RESOURCES = _at(
+    f"{_FRAMEWORK}.components",
+    "Resource",
+    "FunctionResource",
+    "ResourceTemplate",
+    "FunctionTemplate",
+    "TextResource",
+    "BinaryResource",
+    "FileResource",
+    "HttpResource",
+    "DirectoryResource",
+) | _at(f"{_FRAMEWORK}.resource_contents", "ResourceContent", "ResourceResult")
+_RESOURCES["FunctionResourceTemplate"] = f"{_FRAMEWORK}.components:FunctionTemplate"
+_RESOURCES |= _at(_DECORATORS, "resource") | _at(f"{_FRAMEWORK}.components.security", "ResourceSecurity")
+_PROMPTS = _at(f"{_FRAMEWORK}.components", "Prompt", "FunctionPrompt", "Message", "PromptResult") | _at(
+    _TYPES, "PromptArgument", "PromptMessage", "TextContent"
+)
+_PROMPTS |= _at(_DECORATORS, "prompt")
+_ANSWERS = _at(f"{_FRAMEWORK}.asking.elicitation", "AcceptedElicitation", "DeclinedElicitation", "CancelledElicitation")
+_ERRORS = _at(
+    f"{_FRAMEWORK}.errors",
+    "FastMCPError",
+    "ToolError",
+    "ResourceError",
+    "PromptError",
+    "NotFoundError",
+    "DisabledError",
+    "ValidationError",
+    "InvalidSignature",
+    "ClientError",
+)
+_LOGGING = {"get_logger": "logging:getLogger"}
+_DEPENDENCIES = _at(
+    f"{_FRAMEWORK}.dependencies",
+    "AccessToken",
+    "CallArgument",
+    "CurrentAccessToken",
+    "CurrentContext",
+    "CurrentFastMCP",
+    "CurrentHeaders",
+    "CurrentRequest",
+    "Dependency",
+    "Depends",
+    "Progress",
+    "TokenClaim",
+    "get_access_token",
+    "get_context",
+    "get_http_headers",
+    "get_http_request",
+)
+_CHECKS = _at(
+    f"{_FRAMEWORK}.components.access", "AuthCheck", "AuthContext", "require_roles", "require_scopes", "restrict_tag"
+)
+_LIFESPANS = _at(f"{_FRAMEWORK}.lifespan", "lifespan", "combine_lifespans")
+_TASKS = _at(f"{_FRAMEWORK}.components.tasks", "TaskConfig")
+_CLIENTS = _at(_CLIENT, "Client", "CallToolResult")
+_MCP_ERROR = _at(_PROTOCOL_ERRORS, "McpError")
+
+MODULES: dict[str, dict[str, str] | str] = {
+    "fastmcp": _SERVER | _at(_CLIENT, "Client") | _at(f"{_FRAMEWORK}.settings", "settings", "Settings"),
+    "fastmcp.client": _at(_CLIENT, "Client"),
+    "fastmcp.client.client": _CLIENTS,
+    "fastmcp.client.elicitation": _at(_TYPES, "ElicitResult"),
+    "fastmcp.client.logging": _at(f"{_CLIENT}.handlers", "LogMessage"),
+    "fastmcp.dependencies": _DEPENDENCIES,
+    "fastmcp.exceptions": _ERRORS | _MCP_ERROR,
+    "fastmcp.prompts": _PROMPTS,
+    "fastmcp.prompts.base": _PROMPTS,
+    "fastmcp.prompts.prompt": _PROMPTS,
+    "fastmcp.resources": _RESOURCES,
+    "fastmcp.resources.base": _RESOURCES,
+    "fastmcp.resources.resource": _RESOURCES,
+    "fastmcp.resources.security": _RESOURCES,
+    "fastmcp.resources.template": _RESOURCES,
+    "fastmcp.resources.types": _RESOURCES,
+    "fastmcp.server": _SERVER,
+    "fastmcp.server.auth": _CHECKS
+    | _at(f"{_FRAMEWORK}.auth", "AccessToken", "AuthProvider", "MultiAuth", "RemoteAuthProvider", "TokenVerifier"),
+    "fastmcp.server.auth.auth": f"{_AUTH}.provider",
+    "fastmcp.server.auth.providers": {},
+    "fastmcp.server.middleware": _MIDDLEWARE,
+    "fastmcp.server.middleware.errors": f"{_MIDDLEWARE}.error_handling",
+    "fastmcp.server.middleware.middleware": f"{_MIDDLEWARE}.base",
+    "fastmcp.server.middleware.ratelimit": f"{_MIDDLEWARE}.rate_limiting",
+    "fastmcp.server.context": _at(f"{_FRAMEWORK}.context", "Context") | _ANSWERS,
+    "fastmcp.server.dependencies": _DEPENDENCIES,
+    "fastmcp.server.elicitation": _ANSWERS,
+    "fastmcp.server.lifespan": _LIFESPANS,
+    "fastmcp.server.server": _SERVER,
+    "fastmcp.server.tasks": _TASKS,
+    "fastmcp.server.tasks.config": _TASKS,
+    "fastmcp.tools": _TOOLS,
+    "fastmcp.tools.base": _TOOLS,
+    "fastmcp.tools.tool": _TOOLS,
+    "fastmcp.utilities": {},
+    "fastmcp.utilities.lifespan": _LIFESPANS,
+    "fastmcp.utilities.logging": _LOGGING,
+    "fastmcp.utilities.tasks": _TASKS,
+    "fastmcp.utilities.types": _MEDIA,
+    "fastmcp.utilities.versions": _at(f"{_FRAMEWORK}.components.versions", "VersionSpec"),
+    "mcp": _MCP_ERROR,
+    "mcp.server": {},
+    "mcp.server.fastmcp": _SERVER | _MEDIA,
+    "mcp.shared": {},
+    "mcp.shared.exceptions": _MCP_ERROR,
+    "mcp.types": _TYPES,
+    **STORAGE,
+}
