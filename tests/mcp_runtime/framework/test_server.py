@@ -70,11 +70,6 @@ def test_transport_options_are_kept_for_run_with_a_warning() -> None:
     assert mcp.run_options == {"port": 9000, "stateless_http": True}
 
 
-def test_running_a_server_while_it_is_loaded_is_refused_with_instructions() -> None:
-    with pytest.raises(RuntimeError, match='if __name__ == "__main__"'):
-        FastMCP().run(transport="http")
-
-
 def test_a_method_of_later_versions_is_named() -> None:
     with pytest.raises(AttributeError, match=r"FastMCP.add_extension is not part of this version"):
         _ = FastMCP().add_extension
