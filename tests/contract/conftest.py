@@ -31,8 +31,12 @@ def our_names() -> Iterator[None]:
 
 
 @pytest.fixture
-def stage(case: Case, our_names: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+def stage(
+    case: Case, our_names: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Stage:
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    return Stage(case.number, blocks()[case.number - 1], folder, monkeypatch, Hosts(tmp_path / "hosts", monkeypatch))
+    hosts = Hosts(tmp_path / "hosts", monkeypatch)
+    redis_url = request.getfixturevalue("redis_url") if "B-03" in case.rows else ""
+    return Stage(case.number, blocks()[case.number - 1], folder, monkeypatch, hosts, redis_url)

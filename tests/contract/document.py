@@ -41,6 +41,8 @@ class Stage:
     """Empty, and the working folder of the block."""
     patch: pytest.MonkeyPatch
     hosts: Hosts
+    redis_url: str
+    """The tests' own, for the cases about it."""
 
     async def run(self, **surroundings: Any) -> dict[str, Any]:
         """Execute the block with these names defined. Returns its names; a block may await at its top level."""

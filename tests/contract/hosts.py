@@ -37,6 +37,7 @@ class Hosts:
         self._patch = patch
         self._addresses: dict[str, str] = {}
         self._ports: dict[str, int] = {}
+        self._local: dict[int, int] = {}
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._patched = False
 
@@ -63,6 +64,28 @@ class Hosts:
             server.should_exit = True
             await task
 
+    @contextlib.asynccontextmanager
+    async def standing_in(self, port: int, path: str) -> AsyncIterator[None]:
+        """Let connections to `port` of this machine reach what listens on the socket `path`."""
+        self._patch_sockets()
+        relays: set[asyncio.Task[None]] = set()
+
+        async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.closing(writer), contextlib.suppress(OSError):
+                while data := await reader.read(65536):
+                    writer.write(data)
+                    await writer.drain()
+
+        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            there, back = await asyncio.open_unix_connection(path)
+            for work in (pump(reader, back), pump(there, writer)):
+                relays.add(asyncio.ensure_future(work))
+
+        async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
+            self._local[port] = server.sockets[0].getsockname()[1]
+            yield
+        await asyncio.gather(*relays)
+
     def trusting(self) -> ssl.SSLContext:
         """A context that trusts the stand-ins, for what does not ask SSL_CERT_FILE."""
         return ssl.create_default_context(cafile=str(self._folder / "authority.pem"))
@@ -84,7 +107,10 @@ class Hosts:
             return look_up(self._addresses[name], port, *rest, **options)
 
         def target(address: Any) -> Any:
-            port = self._ports.get(address[0]) if isinstance(address, tuple) else None
+            if not isinstance(address, tuple):
+                return address
+            here = address[0] in ("127.0.0.1", "::1")
+            port = self._local.get(address[1]) if here else self._ports.get(address[0])
             return address if port is None else ("127.0.0.1", port)
 
         self._patch.setattr(socket, "getaddrinfo", getaddrinfo)
