@@ -17,7 +17,7 @@ from mcp_runtime.gateway.app import Gateway
 from mcp_runtime.gateway.settings import GatewaySettings
 from mcp_runtime.gateway.standalone import local
 from mcp_runtime.gateway.standalone.local import LocalServer
-from mcp_runtime.transports.asgi import ASGIApp, Receive, Scope, Send
+from mcp_runtime.transports.asgi import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from mcp_runtime.framework.server import FastMCP
@@ -49,19 +49,26 @@ def http_app(
     allowed_origins: Collection[str] | None = None,
 ) -> Application:
     """Routes of the endpoint, of `auth=`, and of `@custom_route`. Raises ValueError for a transport without HTTP."""
-    if transport not in ("http", "streamable-http"):
-        raise ValueError(f"There is no HTTP application for the transport {transport!r}; there is one for 'http'.")
-    chosen = {**_defaults(), **server.run_options}
-    path = _path(path or str(chosen["streamable_http_path"]))
-    quiet = chosen["json_response"] if json_response is None else json_response
-    gateway = _gateway(server, transport="streamable-http", quiet=bool(quiet))
-    endpoint: ASGIApp = _Endpoint(gateway, f"{local.PATH}/mcp")
+    if transport not in ("http", "streamable-http", "sse"):
+        raise ValueError(f"There is no HTTP application for {transport!r}: there are 'http' and 'sse'.")
+    chosen: dict[str, Any] = {**settings.model_dump(), **server.run_options}
+    sse = transport == "sse"
+    path = _path(path or str(chosen["sse_path" if sse else "streamable_http_path"]))
+    stateless = bool(chosen["stateless_http"] if stateless_http is None else stateless_http)
+    if sse and stateless:
+        raise ValueError("The SSE transport keeps a session for each client: it cannot be stateless.")
+    quiet = bool(chosen["json_response"] if json_response is None else json_response)
+    gateway = _gateway(server, transport="sse" if sse else "streamable-http", quiet=quiet and not sse)
+    doors: dict[str, ASGIApp] = {path: _Endpoint(gateway, "mcp", stateless=stateless)}
+    if sse:
+        messages = _path(str(chosen["message_path"]))
+        doors = {path: _Endpoint(gateway, "sse", messages=messages), messages: _Endpoint(gateway, "messages")}
     beside: list[Any] = []
     if server.auth is not None:
         beside = server.auth.get_routes(path)
-        endpoint = server.auth.protect(endpoint, path)
+        doors = {where: server.auth.protect(door, path) for where, door in doors.items()}
     if allowed_hosts is not None or allowed_origins is not None:
-        endpoint = _Neighbourhood(endpoint, allowed_hosts, allowed_origins)
+        doors = {where: _Neighbourhood(door, allowed_hosts, allowed_origins) for where, door in doors.items()}
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -72,7 +79,7 @@ def http_app(
             await gateway.aclose()
             await server.stop()
 
-    routes: list[BaseRoute] = [Route(path, _Whole(endpoint))]
+    routes: list[BaseRoute] = [Route(where, _Whole(door)) for where, door in doors.items()]
     routes += [one if isinstance(one, BaseRoute) else Route(one.path, _Whole(one)) for one in beside]
     routes += [
         Route(one.path, one.handler, methods=one.methods, name=one.name, include_in_schema=one.include_in_schema)
@@ -95,11 +102,17 @@ class _Whole:
 
 
 class _Endpoint:
-    """Hands a request to the gateway under the address it knows, and keeps the original for `get_http_request()`."""
+    """Hands a request to the gateway under the address it knows, and keeps the original for `get_http_request()`.
 
-    def __init__(self, gateway: Gateway, path: str) -> None:
+    On the way back, `messages` is put where the gateway's own address stands in a stream's first event, and a
+    `stateless` endpoint does not say that there is a session, so that no client comes back to it.
+    """
+
+    def __init__(self, gateway: Gateway, door: str, *, messages: str | None = None, stateless: bool = False) -> None:
         self._gateway = gateway
-        self._path = path
+        self._path = f"{local.PATH}/{door}"
+        self._messages = messages
+        self._stateless = stateless
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         token = scope.get("state", {}).get("access_token")
@@ -112,11 +125,40 @@ class _Endpoint:
             "root_path": "",
             "headers": [*kept, (b"host", _INSIDE.encode()), (b"authorization", admitted)],
         }
+        if self._messages is not None:
+            send = _readdressed(send, str(scope.get("root_path", "")) + self._messages)
+        if self._stateless:
+            send = _without_session(send)
         mark = local.current_request.set(Request(scope))
         try:
             await self._gateway(inside, receive, send)
         finally:
             local.current_request.reset(mark)
+
+
+def _readdressed(send: Send, address: str) -> Send:
+    """`send`, with `address` where the first event of an HTTP+SSE stream has the gateway's."""
+    ours = f"{local.PATH}/messages".encode()
+    told = False
+
+    async def sending(message: Message) -> None:
+        nonlocal told
+        if not told and message["type"] == "http.response.body" and ours in message.get("body", b""):
+            message = {**message, "body": message["body"].replace(ours, address.encode(), 1)}
+            told = True
+        await send(message)
+
+    return sending
+
+
+def _without_session(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [(name, value) for name, value in message["headers"] if name != b"mcp-session-id"]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return sending
 
 
 class _Neighbourhood:
@@ -155,10 +197,6 @@ def _gateway(server: FastMCP, *, transport: str, quiet: bool) -> Gateway:
 
 def _nowhere(lines: bytes) -> None:
     """Records of calls are a platform's; here uvicorn's own lines tell what happens."""
-
-
-def _defaults() -> dict[str, Any]:
-    return settings.model_dump()
 
 
 def _path(path: str) -> str:
