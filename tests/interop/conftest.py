@@ -33,17 +33,26 @@ def weather_url(running_platform: RunningPlatform) -> str:
 
 
 @pytest.fixture(scope="session")
-def typescript(tmp_path_factory: pytest.TempPathFactory) -> TypeScript:
-    """`typescript(sdk, url, key, tool, json)` runs the client; the SDKs are installed from the lock file."""
+def typescript_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The TypeScript programs, beside SDKs that were installed from the lock file."""
     folder = tmp_path_factory.mktemp("typescript")
-    for name in ("package.json", "package-lock.json", "client.mjs"):
+    for name in ("package.json", "package-lock.json", "client.mjs", "login.mjs"):
         shutil.copy(Path(__file__).parent / "typescript" / name, folder / name)
     tools = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
     subprocess.run(
         [tools / "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-        cwd=folder, env=environment, check=True, capture_output=True, timeout=300,
+        cwd=folder, env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"},
+        check=True, capture_output=True, timeout=300,
     )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="session")
+def typescript(typescript_folder: Path) -> TypeScript:
+    """`typescript(sdk, url, key, tool, json)` runs the client."""
+    folder = typescript_folder
+    tools = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
 
     def run(sdk: str, url: str, key: str, tool: str, arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
