@@ -94,6 +94,24 @@ _TASKS = _at(f"{_FRAMEWORK}.components.tasks", "TaskConfig")
 _CLIENTS = _at(_CLIENT, "Client", "CallToolResult")
 _MCP_ERROR = _at(_PROTOCOL_ERRORS, "McpError")
 
+_PROVIDERS = _at(
+    _AUTH,
+    "AccessToken",
+    "AuthProvider",
+    "ClientRegistrationOptions",
+    "DebugTokenVerifier",
+    "JWTVerifier",
+    "MultiAuth",
+    "OAuthProvider",
+    "OAuthProxy",
+    "OIDCProxy",
+    "RemoteAuthProvider",
+    "RevocationOptions",
+    "StaticTokenVerifier",
+    "TokenVerifier",
+)
+_GRANTS = _at(f"{_AUTH}.grants", "AuthorizationCode", "AuthorizationParams", "OAuthToken", "RefreshToken")
+
 MODULES: dict[str, dict[str, str] | str] = {
     "fastmcp": _SERVER | _at(_CLIENT, "Client") | _at(f"{_FRAMEWORK}.settings", "settings", "Settings"),
     "fastmcp.client": _at(_CLIENT, "Client"),
@@ -112,9 +130,8 @@ MODULES: dict[str, dict[str, str] | str] = {
     "fastmcp.resources.template": _RESOURCES,
     "fastmcp.resources.types": _RESOURCES,
     "fastmcp.server": _SERVER,
-    "fastmcp.server.auth": _CHECKS
-    | _at(f"{_FRAMEWORK}.auth", "AccessToken", "AuthProvider", "MultiAuth", "RemoteAuthProvider", "TokenVerifier"),
-    "fastmcp.server.auth.auth": f"{_AUTH}.provider",
+    "fastmcp.server.auth": _CHECKS | _PROVIDERS,
+    "fastmcp.server.auth.auth": _PROVIDERS,
     "fastmcp.server.auth.providers": {},
     "fastmcp.server.middleware": _MIDDLEWARE,
     "fastmcp.server.middleware.errors": f"{_MIDDLEWARE}.error_handling",
@@ -138,8 +155,15 @@ MODULES: dict[str, dict[str, str] | str] = {
     "fastmcp.utilities.versions": _at(f"{_FRAMEWORK}.components.versions", "VersionSpec"),
     "mcp": _MCP_ERROR,
     "mcp.server": {},
+    "mcp.server.auth": {},
+    "mcp.server.auth.provider": _GRANTS
+    | _at(f"{_AUTH}.errors", "AuthorizeError", "RegistrationError", "TokenError")
+    | _at(_AUTH, "AccessToken"),
+    "mcp.server.auth.settings": _at(_AUTH, "ClientRegistrationOptions", "RevocationOptions"),
     "mcp.server.fastmcp": _SERVER | _MEDIA,
     "mcp.shared": {},
+    "mcp.shared.auth": _at(f"{_AUTH}.grants", "OAuthToken")
+    | {"OAuthClientInformationFull": f"{_AUTH}.grants:OAuthClient"},
     "mcp.shared.exceptions": _MCP_ERROR,
     "mcp.types": _TYPES,
     **STORAGE,

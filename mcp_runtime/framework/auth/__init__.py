@@ -15,10 +15,12 @@ _HOMES = {
     "DebugTokenVerifier": "providers.debug",
     "JWTVerifier": "providers.jwt",
     "MultiAuth": "provider",
+    "ClientRegistrationOptions": "settings",
     "OAuthProvider": "server",
     "OAuthProxy": "oauth_proxy",
     "OIDCProxy": "oidc_proxy",
     "RemoteAuthProvider": "provider",
+    "RevocationOptions": "settings",
     "StaticTokenVerifier": "providers.jwt",
     "TokenVerifier": "provider",
 }

@@ -27,8 +27,10 @@ from mcp_runtime.framework.auth.metadata import authorization_server_routes, res
 from mcp_runtime.framework.auth.provider import AuthProvider, checked_url, metadata_url, words
 from mcp_runtime.framework.auth.redirects import RedirectPolicy, same_redirect
 from mcp_runtime.framework.auth.registration import AUTH_METHODS, registered
+from mcp_runtime.framework.auth.settings import ClientRegistrationOptions
 
 if TYPE_CHECKING:
+    from mcp_runtime.framework.auth.settings import RevocationOptions
     from mcp_runtime.framework.auth.tokens import AccessToken
 
 __all__ = ("OAuthProvider",)
@@ -50,12 +52,19 @@ class OAuthProvider(AuthProvider):
         service_documentation_url: object | None = None,
         required_scopes: Iterable[str] | None = None,
         valid_scopes: Iterable[str] | None = None,
+        client_registration_options: ClientRegistrationOptions | None = None,
+        revocation_options: RevocationOptions | None = None,
         redirect_policy: RedirectPolicy | None = None,
     ) -> None:
+        """Clients may register and revoke unless options say that they may not."""
         super().__init__(base_url, required_scopes, resource_base_url=resource_base_url)
         self.issuer = checked_url(issuer_url or base_url, "issuer_url")
         self.service_documentation_url = service_documentation_url
-        self.valid_scopes = words(valid_scopes)
+        registration = client_registration_options or ClientRegistrationOptions(enabled=True)
+        self.valid_scopes = words(valid_scopes) or words(registration.valid_scopes)
+        self.default_scopes = words(registration.default_scopes)
+        self._registers = registration.enabled
+        self._revokes = revocation_options is None or revocation_options.enabled
         self.redirect_policy = redirect_policy or RedirectPolicy(None, any_https=True)
 
     # What a subclass remembers.
@@ -114,8 +123,8 @@ class OAuthProvider(AuthProvider):
             *authorization_server_routes(self.issuer, self.metadata()),
             Route("/authorize", self._serve_authorize, ("GET", "POST")),
             Route("/token", self._serve_token, ("POST",), open_to_browsers=True),
-            Route("/register", self._serve_register, ("POST",), open_to_browsers=True),
-            Route("/revoke", self._serve_revoke, ("POST",), open_to_browsers=True),
+            *([Route("/register", self._serve_register, ("POST",), open_to_browsers=True)] if self._registers else []),
+            *([Route("/revoke", self._serve_revoke, ("POST",), open_to_browsers=True)] if self._revokes else []),
         ]
 
     def metadata(self) -> dict[str, Any]:
@@ -124,15 +133,17 @@ class OAuthProvider(AuthProvider):
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.base_url}/authorize",
             "token_endpoint": f"{self.base_url}/token",
-            "registration_endpoint": f"{self.base_url}/register",
-            "revocation_endpoint": f"{self.base_url}/revoke",
             "response_types_supported": ["code"],
             "grant_types_supported": ["authorization_code", "refresh_token"],
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": [*AUTH_METHODS],
-            "revocation_endpoint_auth_methods_supported": [*AUTH_METHODS],
             "authorization_response_iss_parameter_supported": True,
         }
+        if self._registers:
+            found["registration_endpoint"] = f"{self.base_url}/register"
+        if self._revokes:
+            found["revocation_endpoint"] = f"{self.base_url}/revoke"
+            found["revocation_endpoint_auth_methods_supported"] = [*AUTH_METHODS]
         if self.scopes_supported:
             found["scopes_supported"] = self.scopes_supported
         if self.service_documentation_url is not None:
@@ -183,7 +194,7 @@ class OAuthProvider(AuthProvider):
         wanted = [scope for scope in (asked or "").split() if not known or scope in known]
         if asked and asked.split() and not wanted and not self.required_scopes:
             raise AuthorizeError("invalid_scope", f"The scopes here are {' '.join(known)}.")
-        return list(dict.fromkeys([*wanted, *self.required_scopes]))
+        return list(dict.fromkeys([*(wanted or self.default_scopes), *self.required_scopes]))
 
     def _checked_resource(self, resource: str | None) -> str | None:
         """RFC 8707 section 2.2; scheme and host in any case (PROTOCOL O-03)."""

@@ -18,6 +18,7 @@ from mcp_runtime.framework.auth.grants import (
     digest,
 )
 from mcp_runtime.framework.auth.server import OAuthProvider
+from mcp_runtime.framework.auth.settings import ClientRegistrationOptions, RevocationOptions
 from mcp_runtime.framework.auth.tokens import AccessToken
 
 __all__ = ("InMemoryOAuthProvider",)
@@ -48,6 +49,8 @@ class InMemoryOAuthProvider(OAuthProvider):
         service_documentation_url: object | None = None,
         required_scopes: Iterable[str] | None = None,
         valid_scopes: Iterable[str] | None = None,
+        client_registration_options: ClientRegistrationOptions | None = None,
+        revocation_options: RevocationOptions | None = None,
     ) -> None:
         super().__init__(
             base_url=base_url,
@@ -56,6 +59,8 @@ class InMemoryOAuthProvider(OAuthProvider):
             service_documentation_url=service_documentation_url,
             required_scopes=required_scopes,
             valid_scopes=valid_scopes,
+            client_registration_options=client_registration_options,
+            revocation_options=revocation_options,
         )
         self.clients: dict[str, OAuthClient] = {}
         self._codes: dict[str, tuple[AuthorizationCode, _Grant]] = {}

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mcp_runtime.framework.auth.providers.in_memory import InMemoryOAuthProvider
+from mcp_runtime.framework.auth.settings import ClientRegistrationOptions, RevocationOptions
 from tests.mcp_runtime.framework.auth.logins import REDIRECT, McpClient, answer_in
 from tests.mcp_runtime.framework.auth.web import BASE, bearer, challenge, site
 
@@ -285,3 +286,29 @@ async def test_parameters_given_twice_are_refused(client: McpClient) -> None:
     answer = await client.web.get("/authorize?client_id=a&client_id=b")
 
     assert answer.status_code == 400
+
+
+async def test_an_author_may_close_registration_and_revocation_and_name_the_scopes() -> None:
+    provider = InMemoryOAuthProvider(
+        base_url=BASE,
+        client_registration_options=ClientRegistrationOptions(enabled=False, valid_scopes=["read", "write"]),
+        revocation_options=RevocationOptions(enabled=False),
+    )
+
+    async with site(provider) as web:
+        metadata = (await web.get("/.well-known/oauth-authorization-server")).json()
+        statuses = [(await web.post(path)).status_code for path in ("/register", "/revoke")]
+
+    assert statuses == [404, 404]
+    assert not {"registration_endpoint", "revocation_endpoint"} & metadata.keys()
+    assert metadata["scopes_supported"] == ["read", "write"]
+
+
+async def test_who_asks_for_no_scope_gets_the_default_ones() -> None:
+    options = ClientRegistrationOptions(enabled=True, valid_scopes=["read", "write"], default_scopes=["read"])
+    async with site(InMemoryOAuthProvider(base_url=BASE, client_registration_options=options)) as web:
+        client = McpClient(web)
+        await client.register()
+
+        assert (await client.exchange(await code(client))).json()["scope"] == "read"
+        assert (await client.exchange(await code(client, scope="write"))).json()["scope"] == "write"
