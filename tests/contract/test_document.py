@@ -17,6 +17,6 @@ async def test_the_block_does_what_the_document_says(case: Case, stage: Stage) -
     await case.act(stage)
 
 
-def test_the_document_has_as_many_blocks_as_are_counted() -> None:
+def test_every_block_of_the_document_has_its_case() -> None:
     assert len(blocks()) == COUNT
-    assert {case.number for case in cases()} <= set(range(1, COUNT + 1))
+    assert [case.number for case in cases()] == list(range(1, COUNT + 1))

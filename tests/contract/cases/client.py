@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
+import threading
+import webbrowser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from mcp_runtime.client import Client
 from mcp_runtime.framework import FastMCP
+from mcp_runtime.framework.auth.providers.in_memory import InMemoryOAuthProvider
 from tests.contract.cases import case
 from tests.contract.document import Stage
 
@@ -160,3 +166,29 @@ if __name__ == "__main__":
     mcp.run(show_banner=False)
 """
     )
+
+
+@case(40, "CL-20", "A-12")
+async def a_client_logs_in_by_the_browser(stage: Stage) -> None:
+    """The browser is one that follows redirects, for a person who agrees."""
+    mcp = FastMCP("Protected", auth=InMemoryOAuthProvider(base_url="https://protected-server.com"))
+    mcp.tool(lambda: "let in", name="protected_tool")
+    visited: list[str] = []
+
+    def browse(url: str, *_: Any, **__: Any) -> bool:
+        visited.append(url)
+        threading.Thread(target=_follow, args=(url, stage.hosts.trusting())).start()
+        return True
+
+    stage.patch.setattr(webbrowser, "open", browse)
+
+    async with stage.hosts.serving("protected-server.com", mcp.http_app()):
+        names = await stage.run(Client=Client)
+
+    assert names["result"].content[0].text == "let in"
+    assert [urlsplit(url).path for url in visited] == ["/authorize"]
+
+
+def _follow(url: str, trusting: ssl.SSLContext) -> None:
+    with httpx2.Client(verify=trusting, follow_redirects=True) as browser:
+        browser.get(url)
