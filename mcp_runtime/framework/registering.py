@@ -12,8 +12,8 @@ from mcp_runtime.framework.components.resource import FunctionResource, Resource
 from mcp_runtime.framework.components.tasks import TaskConfig, checked_task
 from mcp_runtime.framework.components.template import FunctionTemplate, ResourceTemplate
 from mcp_runtime.framework.components.tool import FunctionTool, Tool
-from mcp_runtime.framework.composition.composing import Composing
 from mcp_runtime.framework.decorators import check_uri, resource_from, split_name
+from mcp_runtime.framework.direct import Direct
 from mcp_runtime.framework.options import refuse_unknown_option
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ R = TypeVar("R")
 C = TypeVar("C", bound=Component)
 
 
-class Registering(Composing):
+class Registering(Direct):
     """The methods of `FastMCP` that take components in, find them, switch them and let them go."""
 
     tool_serializer: Callable[[Any], str] | None
