@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from mcp_runtime.connectors.failures import explain, pass_on
-from mcp_runtime.ports.sandboxes import EventSink, SandboxError, Sandboxes, UpstreamError
+from mcp_runtime.ports.sandboxes import Asker, EventSink, SandboxError, Sandboxes, UpstreamError
 from mcp_runtime.ports.workers import Caller, Worker
 
 
@@ -19,10 +19,18 @@ class PythonUpstream:
         self._sandboxes = sandboxes
 
     async def call(
-        self, method: str, params: msgspec.Raw, *, caller: Caller, on_event: EventSink | None = None
+        self,
+        method: str,
+        params: msgspec.Raw,
+        *,
+        caller: Caller,
+        on_event: EventSink | None = None,
+        asker: Asker | None = None,
     ) -> msgspec.Raw:
         try:
-            return await self._sandboxes.call(self._worker, method, params, caller=caller, on_event=on_event)
+            return await self._sandboxes.call(
+                self._worker, method, params, caller=caller, on_event=on_event, asker=asker
+            )
         except SandboxError as error:
             raise explain(error, caller.request_id) from error
         except UpstreamError as error:

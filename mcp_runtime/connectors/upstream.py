@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from mcp_runtime.ports.sandboxes import EventSink
+from mcp_runtime.ports.sandboxes import Asker, EventSink
 from mcp_runtime.ports.workers import Caller
 
 
@@ -14,7 +14,13 @@ class Upstream(Protocol):
     """One member of an endpoint, ready to be called."""
 
     async def call(
-        self, method: str, params: msgspec.Raw, *, caller: Caller, on_event: EventSink | None = None
+        self,
+        method: str,
+        params: msgspec.Raw,
+        *,
+        caller: Caller,
+        on_event: EventSink | None = None,
+        asker: Asker | None = None,
     ) -> msgspec.Raw:
         """Run `tools/call`, `resources/read` or `prompts/get`; the result object as raw JSON, not to be trusted.
 

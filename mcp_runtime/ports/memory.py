@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from mcp_runtime.ports.plans import PlanDocument
-from mcp_runtime.ports.sandboxes import EventSink, RunnerUnavailable
+from mcp_runtime.ports.sandboxes import Asker, EventSink, RunnerUnavailable
 from mcp_runtime.ports.workers import Caller, Manifest, Worker
 from tenants.principal import Principal
 
@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 WorkerCode = Callable[[str, msgspec.Raw, Caller, EventSink], Awaitable[object]]
 """What stands in for a worker: `(method, params, caller, on_event)` -> a result that msgspec can encode, or Raw."""
+
+AskingCode = Callable[[str, msgspec.Raw, Caller, EventSink, Asker | None], Awaitable[object]]
+"""The same for code that asks the client."""
 
 
 class MemoryCatalogue:
@@ -71,14 +74,26 @@ class MemorySandboxes:
 
     def __init__(self, **code: WorkerCode) -> None:
         self.code: dict[str, WorkerCode] = code
+        self.asking: dict[str, AskingCode] = {}
 
     async def call(
-        self, worker: Worker, method: str, params: msgspec.Raw, *, caller: Caller, on_event: EventSink | None = None
+        self,
+        worker: Worker,
+        method: str,
+        params: msgspec.Raw,
+        *,
+        caller: Caller,
+        on_event: EventSink | None = None,
+        asker: Asker | None = None,
     ) -> msgspec.Raw:
+        asking = self.asking.get(worker.server_id)
         code = self.code.get(worker.server_id)
-        if code is None:
+        if asking is not None:
+            result = await asking(method, params, caller, on_event or _ignore, asker)
+        elif code is not None:
+            result = await code(method, params, caller, on_event or _ignore)
+        else:
             raise RunnerUnavailable(f"No code stands in for {worker.server_id}.")
-        result = await code(method, params, caller, on_event or _ignore)
         return result if isinstance(result, msgspec.Raw) else msgspec.Raw(msgspec.json.encode(result))
 
     async def describe(self, worker: Worker) -> Manifest:

@@ -14,7 +14,7 @@ UpstreamError         the server itself answered with a JSON-RPC error
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
@@ -91,19 +91,43 @@ class UpstreamError(Exception):
 
 
 EventSink = Callable[[str, msgspec.Raw], None]
-"""Receives `notifications/progress` and `notifications/message` parameters of one call, as raw JSON.
-Progress parameters come without a token: the gateway adds the client's own."""
+"""Receives the notifications of one call, `notifications/progress`, `notifications/message` and those of
+`NOTIFICATIONS`, with their parameters as raw JSON. Progress comes without a token, which the gateway adds."""
+
+Asker = Callable[[str, msgspec.Raw], Awaitable[msgspec.Raw]]
+"""Puts a worker's question (`elicitation/create`, …) to the client: method and parameters, the result as raw JSON.
+Raises UpstreamError with the error that the worker shall see."""
+
+NOTIFICATIONS = frozenset(
+    {
+        "notifications/tools/list_changed",
+        "notifications/resources/list_changed",
+        "notifications/prompts/list_changed",
+        "notifications/resources/updated",
+        "stoa/close_stream",
+    }
+)
+"""What else a worker may announce while a call runs. `stoa/close_stream` asks the gateway to end the connection of the
+call's stream, not the call: the client comes back for the rest (PROTOCOL G-07)."""
 
 
 class Sandboxes(Protocol):
     """Runs calls in workers; starts, reuses and stops them as needed."""
 
     async def call(
-        self, worker: Worker, method: str, params: msgspec.Raw, *, caller: Caller, on_event: EventSink | None = None
+        self,
+        worker: Worker,
+        method: str,
+        params: msgspec.Raw,
+        *,
+        caller: Caller,
+        on_event: EventSink | None = None,
+        asker: Asker | None = None,
     ) -> msgspec.Raw:
         """Run `tools/call`, `resources/read` or `prompts/get` and return the result object as raw JSON.
 
-        Cancelling the coroutine cancels the call in the worker. The deadline is `worker.limits.call_seconds`.
+        Cancelling the coroutine cancels the call in the worker. The deadline is `worker.limits.call_seconds`, which
+        does not run while a question waits for its answer. Without an `asker` questions are refused.
         Raises SandboxError or UpstreamError.
         """
 

@@ -12,12 +12,11 @@ import msgspec
 
 from mcp_runtime.ports.builds import BuildRequest, BuildResult, LineSink
 from mcp_runtime.ports.credentials import Secrets
-from mcp_runtime.ports.sandboxes import EventSink, LoadFailed, RunnerUnavailable
+from mcp_runtime.ports.sandboxes import Asker, EventSink, LoadFailed, RunnerUnavailable
 from mcp_runtime.ports.workers import Caller, Manifest, Worker
 from mcp_runtime.sandbox import control
 from mcp_runtime.sandbox.leases import WorkerSlot
 from mcp_runtime.sandbox.line import RunnerLine
-from mcp_runtime.sandbox.rpc import Asker
 
 START_WAIT_SECONDS = 10.0
 """Deploys wait this long for a runner that is just being started; calls do not wait."""
@@ -54,7 +53,7 @@ class RunnerClient:
         on_event: EventSink | None = None,
         asker: Asker | None = None,
     ) -> msgspec.Raw:
-        """See `Sandboxes.call`. `asker` puts the worker's questions to the client; without one they are refused."""
+        """See `Sandboxes.call`."""
         key = (worker.tenant_id, worker.server_id, worker.revision_id)
         slot = self._slots.get(key)
         if slot is None:

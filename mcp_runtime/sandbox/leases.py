@@ -9,12 +9,19 @@ from collections.abc import Callable
 import msgspec
 
 from mcp_runtime.ports.credentials import Secrets
-from mcp_runtime.ports.sandboxes import EventSink, RunnerUnavailable, SandboxError, WorkerDied, WorkerMisbehaved
+from mcp_runtime.ports.sandboxes import (
+    Asker,
+    EventSink,
+    RunnerUnavailable,
+    SandboxError,
+    WorkerDied,
+    WorkerMisbehaved,
+)
 from mcp_runtime.ports.workers import Caller, Worker
 from mcp_runtime.sandbox import control
 from mcp_runtime.sandbox.gate import Gate
 from mcp_runtime.sandbox.line import RunnerLine
-from mcp_runtime.sandbox.rpc import Asker, WorkerConnection, copied
+from mcp_runtime.sandbox.rpc import WorkerConnection, copied
 
 ATTEMPTS = 3
 """Workers tried for one call when each goes away before anything was sent to it."""

@@ -15,6 +15,8 @@ from typing import Any, cast
 import msgspec
 
 from mcp_runtime.ports.sandboxes import (
+    NOTIFICATIONS,
+    Asker,
     CallTimedOut,
     CallTooLarge,
     EventSink,
@@ -42,8 +44,6 @@ EVENT_BYTES = 64 * 1024
 ERROR_BYTES = 64 * 1024
 _MESSAGE_CHARACTERS = 4 * 1024
 
-Asker = Callable[[str, msgspec.Raw], Awaitable[msgspec.Raw]]
-"""Puts a worker's question (`sampling/createMessage`, …) to the client. Raises UpstreamError when it refuses."""
 Fault = Callable[[SandboxError], None]
 
 
@@ -63,7 +63,7 @@ class ErrorPayload(msgspec.Struct):
 
 
 class _Call:
-    __slots__ = ("answer", "asker", "ending", "on_event", "questions", "timer")
+    __slots__ = ("answer", "asker", "ending", "left", "on_event", "questions", "timer")
 
     def __init__(
         self,
@@ -77,6 +77,8 @@ class _Call:
         self.on_event = on_event
         self.asker = asker
         self.ending = False
+        self.left = 0.0
+        """Seconds of the deadline that remain once the last question is answered."""
         self.questions: set[asyncio.Task[None]] = set()
 
 
@@ -287,8 +289,7 @@ class WorkerConnection(asyncio.Protocol):
         if self._events > EVENTS_PER_SECOND or len(frame.payload) > EVENT_BYTES:
             self.dropped_events += 1
         elif call.on_event is not None and not call.ending:
-            method = "notifications/progress" if frame.kind == Kind.PROGRESS else "notifications/message"
-            call.on_event(method, frame.payload)
+            call.on_event(_event_method(frame), frame.payload)
 
     def _question(self, frame: Frame, call: _Call) -> None:
         question, params = _question_decoder.decode(frame.payload)
@@ -300,8 +301,16 @@ class WorkerConnection(asyncio.Protocol):
             self._refuse(frame.id, question, -32603, f"More than {QUESTIONS_AT_ONCE} questions are open at once.")
         else:
             task = self._loop.create_task(self._ask(frame.id, question, call.asker(frame.method, params)))
+            if not call.questions:  # people take longer to answer than code may take to run
+                call.left = max(call.timer.when() - self._loop.time(), 0.0)
+                call.timer.cancel()
             call.questions.add(task)
-            task.add_done_callback(call.questions.discard)
+            task.add_done_callback(lambda done: self._asked(frame.id, call, done))
+
+    def _asked(self, number: int, call: _Call, task: asyncio.Task[None]) -> None:
+        call.questions.discard(task)
+        if not call.questions and not call.ending and self._calls.get(number) is call:
+            call.timer = self._loop.call_later(call.left, self._expire, number)
 
     async def _ask(self, number: int, question: int, asking: Awaitable[msgspec.Raw]) -> None:
         try:
@@ -332,6 +341,8 @@ class WorkerConnection(asyncio.Protocol):
         self._ending += 1
         call.timer.cancel()
         call.timer = self._loop.call_later(CANCEL_SECONDS, self._not_given_up)
+        for question in call.questions:
+            question.cancel()
         self._write(frames.encode(Kind.CANCEL, number))
 
     def _not_given_up(self) -> None:
@@ -370,6 +381,12 @@ class WorkerConnection(asyncio.Protocol):
         for change in self._changed:
             if not change.done():
                 change.set_result(None)
+
+
+def _event_method(frame: Frame) -> str:
+    if frame.kind == Kind.PROGRESS:
+        return "notifications/progress"
+    return frame.method if frame.method in NOTIFICATIONS else "notifications/message"
 
 
 def _error(payload: msgspec.Raw) -> Exception:

@@ -75,6 +75,10 @@ class CallExchange:
             params["message"] = message[:LOG_BYTES]
         self._send(Kind.PROGRESS, "notifications/progress", _encoded(params))
 
+    def notify(self, method: str, params: dict[str, object]) -> None:
+        """Announce something that is neither a log message nor progress; what the host does not know it drops."""
+        self._send(Kind.LOG, method, _encoded(params))
+
     async def ask(self, method: str, params: dict[str, object]) -> dict[str, object]:
         """Ask the client something in the middle of the call (sampling, elicitation, roots).
         Raises CannotAsk where nobody can be asked, McpError when the question is refused."""
