@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from mcp_runtime.ports.sandboxes import SandboxError, UpstreamError, WorkerDied
-from mcp_runtime.protocol.errors import Internal, InvalidParams, McpError
+from mcp_runtime.protocol.errors import Internal, InvalidParams, McpError, MissingClientCapability
 from mcp_runtime.transports.refusals import problem
 
 MAX_MESSAGE = 4096
@@ -106,6 +106,10 @@ def pass_on(error: UpstreamError) -> McpError:
         return _ResourceNotFoundAtServer(message, data=error.data)
     if error.code == InvalidParams.code:
         return _InvalidParamsAtServer(message, data=error.data)
+    if error.code == MissingClientCapability.code and isinstance(error.data, dict):
+        required = error.data.get("requiredCapabilities")
+        if isinstance(required, dict):
+            return MissingClientCapability(required)
     if error.code == Internal.code or _is_reserved(error.code):
         return Internal(message, data=error.data)
     return McpError(message, code=error.code, data=error.data)

@@ -16,7 +16,7 @@ from mcp_runtime.transports.asgi import Scope
 from mcp_runtime.transports.refusals import Refusal
 
 SLUG = rb"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_PATH = re.compile(rb"/t/(" + SLUG + rb")/(" + SLUG + rb")/mcp")
+_PATH = re.compile(rb"/t/(" + SLUG + rb")/(" + SLUG + rb")/(mcp|sse|messages)")
 MAX_HEADERS = 128
 
 
@@ -26,9 +26,12 @@ class Address:
 
     tenant: str
     endpoint: str
+    door: str = "mcp"
+    """`mcp`; `sse` and `messages` are those of HTTP+SSE (PROTOCOL 3.3)."""
 
     @property
     def path(self) -> str:
+        """The endpoint's own address, whichever door was used."""
         return f"/t/{self.tenant}/{self.endpoint}/mcp"
 
 
@@ -43,6 +46,8 @@ class Head:
     content_encoding: bytes | None
     content_length: bytes | None
     accept: bytes | None
+    session_id: str | None
+    last_event_id: str | None
     routing: RoutingHeaders
 
 
@@ -57,7 +62,7 @@ def address(scope: Scope) -> Address | None:
 @lru_cache(maxsize=4096)
 def _address(path: bytes) -> Address | None:
     found = _PATH.fullmatch(path)
-    return None if found is None else Address(found[1].decode(), found[2].decode())
+    return None if found is None else Address(found[1].decode(), found[2].decode(), found[3].decode())
 
 
 def head(scope: Scope) -> Head:
@@ -86,6 +91,8 @@ def head(scope: Scope) -> Head:
         content_encoding=get(b"content-encoding"),
         content_length=get(b"content-length"),
         accept=get(b"accept"),
+        session_id=_text(get(b"mcp-session-id")),
+        last_event_id=_text(get(b"last-event-id")),
         routing=RoutingHeaders(
             version=_text(get(b"mcp-protocol-version")),
             method=_text(get(b"mcp-method")),
@@ -137,8 +144,8 @@ class Doorkeeper:
                 unread=True,
             )
 
-    def check_body_headers(self, read: Head) -> None:
-        """What a POST says about its body, and about the answers it can take."""
+    def check_body_headers(self, read: Head, *, streams: bool = True) -> None:
+        """What a POST says about its body, and about the answers it can take, where it is answered by a stream."""
         if not _is_json(read.content_type):
             raise Refusal(
                 415,
@@ -149,7 +156,7 @@ class Doorkeeper:
             )
         if read.content_encoding not in (None, b"identity"):
             raise Refusal(415, "encoded_body", "The body must not be compressed.", "Send it as it is.", unread=True)
-        if read.accept is not None and not _accepts_both(read.accept):
+        if streams and read.accept is not None and not _accepts_both(read.accept):
             raise Refusal(
                 406,
                 "not_acceptable",
@@ -186,15 +193,29 @@ def no_such_endpoint(where: Address) -> Refusal:
     )
 
 
-def method_not_allowed() -> Refusal:
+def method_not_allowed(allowed: str = "POST") -> Refusal:
     return Refusal(
         405,
         "method_not_allowed",
-        "This endpoint takes POST only.",
-        "There are no sessions and no standing streams here: POST each message.",
-        headers=[(b"allow", b"POST")],
+        f"Without a session this address takes {allowed} only.",
+        f"Use {allowed}. GET and DELETE are for sessions, which Mcp-Session-Id names.",
+        headers=[(b"allow", allowed.encode())],
         unread=True,
     )
+
+
+def no_event_stream() -> Refusal:
+    return Refusal(
+        406, "not_acceptable", "The client must accept text/event-stream.", "Send `Accept: text/event-stream`."
+    )
+
+
+def accepts_events(accept: bytes | None) -> bool:
+    """Whether an event stream may be the answer."""
+    if accept is None:
+        return True
+    ranges = {part.partition(b";")[0].strip().lower() for part in accept.split(b",")}
+    return bool(ranges & {b"*/*", b"text/event-stream", b"text/*"})
 
 
 def body_too_large(limit: int) -> Refusal:

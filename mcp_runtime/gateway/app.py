@@ -15,43 +15,36 @@ import time
 
 from mcp_runtime.authorization.bearer import CALL_SCOPE, Challenges, bearer_token, refuse_query_token
 from mcp_runtime.authorization.principals import Principals
-from mcp_runtime.gateway import admission, records
+from mcp_runtime.gateway import admission, gets, http_sse, records
 from mcp_runtime.gateway.admission import Address, Doorkeeper, Head
-from mcp_runtime.gateway.dispatch import Call, answer_at_once
-from mcp_runtime.gateway.dispatch import answer as dispatch
+from mcp_runtime.gateway.hub import Hub
+from mcp_runtime.gateway.limits import Limits
+from mcp_runtime.gateway.paging import Pages
 from mcp_runtime.gateway.plan_cache import Plans
 from mcp_runtime.gateway.plans import CompiledPlan, PlanError
+from mcp_runtime.gateway.posts import Post, read
 from mcp_runtime.gateway.records import CallRecord, Outlet, Records, to_stderr
+from mcp_runtime.gateway.rounds import Rounds
+from mcp_runtime.gateway.sealing import Sealer
+from mcp_runtime.gateway.services import JSON, Services, Visit, error_message
 from mcp_runtime.gateway.settings import GatewaySettings
+from mcp_runtime.gateway.standing import StandingStreams, Visitor
 from mcp_runtime.ports.credentials import Credentials
 from mcp_runtime.ports.plans import Catalogue
 from mcp_runtime.ports.sandboxes import Sandboxes
-from mcp_runtime.protocol import codec, ladder
-from mcp_runtime.protocol.errors import Internal, McpError
-from mcp_runtime.protocol.messages import ErrorMessage
-from mcp_runtime.transports.asgi import (
-    BodyTooLarge,
-    BodyTooSlow,
-    ClientGone,
-    Header,
-    Receive,
-    Scope,
-    Send,
-    answer,
-    answer_early,
-    read_body,
-)
+from mcp_runtime.ports.sessions import Sessions
+from mcp_runtime.protocol.errors import Internal
+from mcp_runtime.sessions.memory import MemorySessions
+from mcp_runtime.transports.asgi import ClientGone, Receive, Scope, Send, answer, answer_early
 from mcp_runtime.transports.refusals import Refusal, problem
-from mcp_runtime.transports.streamable_http import ResponseStream
 from tenants.principal import Principal
 
 log = logging.getLogger("stoa.gateway")
 
-_JSON: Header = (b"content-type", b"application/json")
-
 
 class Gateway:
-    """Serves `/t/<tenant>/<endpoint>/mcp`. It needs no database, no Redis and no Django: only its ports."""
+    """Serves `/t/<tenant>/<endpoint>/mcp`, with `sse` and `messages` beside it. It needs no database, no Redis and no
+    Django: only its ports."""
 
     def __init__(
         self,
@@ -61,13 +54,25 @@ class Gateway:
         settings: GatewaySettings,
         *,
         outlet: Outlet = to_stderr,
+        sessions: Sessions | None = None,
     ) -> None:
-        self._settings = settings
-        self._plans = Plans(catalogue, sandboxes)
+        """`sessions` is shared by all gateways of a platform; without it this one keeps its own."""
+        self._plans = Plans(catalogue, sandboxes, on_change=self._plan_changed)
         self._principals = Principals(credentials, seconds=settings.principal_seconds)
         self._doorkeeper = Doorkeeper(settings)
         self._challenges = Challenges(settings.public_url)
         self._records = Records(outlet)
+        self._sessions: Sessions = MemorySessions() if sessions is None else sessions
+        sealer = Sealer(settings.sealing_key)
+        self._services = Services(
+            settings=settings,
+            sessions=self._sessions,
+            hub=Hub(self._sessions),
+            limits=Limits(settings.caps),
+            pages=Pages(sealer, settings.page_items),
+            rounds=Rounds(sealer, self._sessions),
+            standing=StandingStreams(self._principals, self._sessions, seconds=settings.principal_seconds),
+        )
         self._starting: asyncio.Task[None] | None = None
 
     @staticmethod
@@ -82,6 +87,10 @@ class Gateway:
         await asyncio.shield(self._starting)
 
     async def aclose(self) -> None:
+        await self._services.standing.aclose()
+        await self._services.rounds.aclose()
+        await self._services.hub.aclose()
+        await self._sessions.aclose()
         await self._plans.aclose()
         await self._principals.aclose()
         await self._records.aclose()
@@ -112,6 +121,9 @@ class Gateway:
         await self._plans.start()
         await self._principals.start()
         await self._records.start()
+        await self._sessions.start()
+        self._services.hub.start()
+        self._services.standing.start()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, record: CallRecord) -> None:
         where = admission.address(scope)
@@ -121,20 +133,55 @@ class Gateway:
         head = admission.head(scope)
         self._doorkeeper.check_host_and_origin(head)
         refuse_query_token(scope.get("query_string", b""))
-        principal, plan = await self._admit(where, head)
+        token, principal, plan = await self._admit(where, head)
         record.subject = principal.subject
-        if scope["method"] != "POST":
-            raise admission.method_not_allowed()
-        self._doorkeeper.check_body_headers(head)
-        try:
-            body = await read_body(receive, limit=self._settings.max_body_bytes, seconds=self._settings.body_seconds)
-        except BodyTooLarge as error:
-            raise admission.body_too_large(error.limit) from None
-        except BodyTooSlow as error:
-            raise admission.body_too_slow(error.seconds) from None
-        await _Exchange(head, plan, principal, receive, send, record, self._settings).serve(body)
+        visit = Visit(where, head, token, principal, plan, receive, send, record)
+        await self._serve_visit(visit, str(scope["method"]), scope.get("query_string", b""))
 
-    async def _admit(self, where: Address, head: Head) -> tuple[Principal, CompiledPlan]:
+    async def _serve_visit(self, visit: Visit, method: str, query: bytes) -> None:
+        services = self._services
+        match visit.where.door, method:
+            case ("mcp" | "messages", "POST"):
+                self._doorkeeper.check_body_headers(visit.head, streams=visit.where.door == "mcp")
+                body = await read(visit, services)
+                if visit.where.door == "mcp":
+                    await Post(visit, services).serve(body)
+                else:
+                    await http_sse.serve_message(visit, services, query, body)
+            case ("mcp", "GET"):
+                await gets.serve_get(visit, services)
+            case ("mcp", "DELETE"):
+                await gets.serve_delete(visit, services)
+            case ("sse", "GET"):
+                await http_sse.serve_stream(visit, services)
+            case ("sse", _):
+                raise admission.method_not_allowed("GET")
+            case _:
+                raise admission.method_not_allowed()
+
+    def _plan_changed(self, tenant: str, endpoint: str) -> None:
+        """Tell those who listen to an endpoint which of its lists are others now."""
+        before = {
+            visitor.plan.endpoint_id: visitor
+            for visitor in self._services.standing.visitors
+            if tenant in ("*", visitor.where.tenant) and endpoint in ("*", visitor.where.endpoint)
+        }
+        for visitor in before.values():
+            self._services.hub.keep(self._compare(visitor))
+
+    async def _compare(self, visitor: Visitor) -> None:
+        before = visitor.plan
+        try:
+            after = await self._plans.plan(visitor.where.tenant, visitor.where.endpoint)
+        except PlanError:
+            return  # nothing else is served yet
+        if after is None or after.endpoint_id != before.endpoint_id:
+            return
+        for kind in ("tools", "resources", "prompts"):
+            if after.differs(before, kind):
+                self._services.hub.announce_here(before.endpoint_id, f"notifications/{kind}/list_changed", b"{}")
+
+    async def _admit(self, where: Address, head: Head) -> tuple[str, Principal, CompiledPlan]:
         """Who calls, and what they call. Only callers of the tenant itself learn whether an endpoint exists."""
         token = bearer_token(head.authorization)
         if token is None:
@@ -160,141 +207,7 @@ class Gateway:
             raise self._challenges.unauthenticated(where.path, token_sent=True)
         if CALL_SCOPE not in principal.scopes:
             raise self._challenges.insufficient_scope(where.path, CALL_SCOPE)
-        return principal, plan
-
-
-class _Exchange:
-    """One admitted POST: its body, and the answer to it."""
-
-    __slots__ = ("_head", "_plan", "_principal", "_receive", "_record", "_send", "_settings")
-
-    def __init__(
-        self,
-        head: Head,
-        plan: CompiledPlan,
-        principal: Principal,
-        receive: Receive,
-        send: Send,
-        record: CallRecord,
-        settings: GatewaySettings,
-    ) -> None:
-        self._head = head
-        self._plan = plan
-        self._principal = principal
-        self._receive = receive
-        self._send = send
-        self._record = record
-        self._settings = settings
-
-    async def serve(self, body: bytes) -> None:
-        headers = self._head.routing
-        message: object = None
-        try:
-            message = codec.read(body, max_bytes=self._settings.max_body_bytes)
-            if isinstance(message, list):
-                await self._serve_batch(ladder.batch(headers, message))
-                return
-            judged = ladder.judge(headers, message)
-        except McpError as error:
-            await self._send_error(error, ladder.readable_id(message), modern=_is_modern(headers, message))
-            return
-        if not isinstance(judged, ladder.Request):
-            self._record.method = judged.method[:64] if isinstance(judged, ladder.Notification) else ""
-            await self._send_nothing()
-            return
-        await self._serve_request(judged)
-
-    async def _serve_request(self, request: ladder.Request) -> None:
-        self._record.method = request.method
-        self._record.protocol = request.revision.name
-        try:
-            ready = answer_at_once(request, self._plan)
-            if ready is not None:
-                await self._send_json(200, ready)
-                return
-        except McpError as error:
-            await self._send_error(error, request.id, modern=request.revision.modern)
-            return
-        stream = ResponseStream(self._receive, self._send, heartbeat=self._settings.heartbeat_seconds)
-        call = Call(request, self._head.routing, self._plan, self._principal, stream, self._record)
-        try:
-            result = await stream.run(dispatch(call))
-        except McpError as error:
-            if stream.started:
-                self._note(error)
-                self._record.status = 200
-                await stream.finish([_error_message(error, request.id, legacy=not request.revision.modern)])
-            else:
-                await self._send_error(error, request.id, modern=request.revision.modern)
-            return
-        finally:
-            self._record.dropped = stream.dropped
-        if stream.started:
-            self._record.status = 200
-            await stream.finish([result])
-        else:
-            await self._send_json(200, result)
-
-    async def _serve_batch(self, batch: list[object]) -> None:
-        """Answer the requests of an array, all at once (PROTOCOL B-04)."""
-        self._record.method = "batch"
-        stream = ResponseStream(self._receive, self._send, heartbeat=self._settings.heartbeat_seconds)
-
-        async def answer_all() -> list[bytes | None]:
-            return list(await asyncio.gather(*(self._answer_one(message, stream) for message in batch)))
-
-        answers = [one for one in await stream.run(answer_all()) if one is not None]
-        if stream.started:
-            self._record.status = 200
-            await stream.finish(answers)
-        elif answers:
-            await self._send_json(200, b"[" + b",".join(answers) + b"]")
-        else:
-            await self._send_nothing()
-
-    async def _answer_one(self, message: object, stream: ResponseStream) -> bytes | None:
-        """The answer to one message of a batch; None for what has none."""
-        try:
-            judged = ladder.judge(self._head.routing, message)
-            if not isinstance(judged, ladder.Request):
-                return None
-            call = Call(judged, self._head.routing, self._plan, self._principal, stream, self._record)
-            return answer_at_once(judged, self._plan) or await dispatch(call)
-        except McpError as error:
-            self._note(error)
-            return _error_message(error, ladder.readable_id(message), legacy=True)
-
-    async def _send_json(self, status: int, body: bytes) -> None:
-        self._record.status = status
-        await answer(self._send, status, body, (_JSON,))
-
-    async def _send_error(self, error: McpError, request_id: ladder.RequestId | None, *, modern: bool) -> None:
-        self._note(error)
-        body = _error_message(error, request_id, legacy=not modern)
-        await self._send_json(error.status if modern else error.legacy_status, body)
-
-    async def _send_nothing(self) -> None:
-        self._record.status = 202
-        await answer(self._send, 202, b"", ())
-
-    def _note(self, error: McpError) -> None:
-        """Put an error into the call's record: the platform's own words, never the client's or the server's."""
-        data = error.data if isinstance(error.data, dict) else {}
-        code = data.get("code")
-        self._record.outcome = code if isinstance(code, str) and "party" in data else str(error.code)
-        if error.__cause__ is not None:
-            self._record.reason = str(error.__cause__)[:200]
-
-
-def _is_modern(headers: ladder.RoutingHeaders, message: object) -> bool:
-    return ladder.is_modern(headers, message if isinstance(message, dict) else {})
-
-
-def _error_message(error: McpError, request_id: ladder.RequestId | None, *, legacy: bool) -> bytes:
-    message = ErrorMessage(error.as_object(legacy=legacy))
-    if request_id is not None:
-        message.id = request_id
-    return codec.write(message)
+        return token, principal, plan
 
 
 def _unservable() -> Refusal:
@@ -310,7 +223,7 @@ def _unservable() -> Refusal:
 
 async def _refuse(refusal: Refusal, receive: Receive, send: Send, record: CallRecord) -> None:
     record.status, record.outcome = refusal.status, refusal.code
-    headers = (_JSON, *refusal.headers)
+    headers = (JSON, *refusal.headers)
     body = refusal.body(record.request_id)
     if refusal.unread:
         await answer_early(receive, send, refusal.status, body, headers)
@@ -325,6 +238,6 @@ async def _fail(send: Send, record: CallRecord) -> None:
     error = Internal("The platform failed to serve this request.")
     error.data = problem("internal_error", "platform", hint, record.request_id)
     try:
-        await answer(send, 500, _error_message(error, None, legacy=False), (_JSON,))
+        await answer(send, 500, error_message(error, None, legacy=False), (JSON,))
     except RuntimeError:
         log.warning("Request %s had been answered in part.", record.request_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,9 +12,12 @@ import msgspec
 
 from mcp_runtime.connectors.failures import misbehaved
 from mcp_runtime.connectors.upstream import Upstream
-from mcp_runtime.gateway.events import events_of
+from mcp_runtime.gateway import completion
+from mcp_runtime.gateway.events import CallEvents
+from mcp_runtime.gateway.paging import Pages
 from mcp_runtime.gateway.plans import LIST_KEYS, LIST_METHODS, CompiledPlan
 from mcp_runtime.gateway.records import CallRecord
+from mcp_runtime.ports.sandboxes import Asker
 from mcp_runtime.ports.workers import Caller
 from mcp_runtime.protocol import codec, param_headers, shaping
 from mcp_runtime.protocol.errors import Internal, InvalidParams, ParseError, UnknownPrompt, UnknownResource, UnknownTool
@@ -20,6 +25,7 @@ from mcp_runtime.protocol.ladder import Request, RoutingHeaders
 from mcp_runtime.protocol.messages import (
     Block,
     EmbeddedResource,
+    InputRequired,
     Meta,
     PromptResult,
     ReadResult,
@@ -29,9 +35,8 @@ from mcp_runtime.protocol.messages import (
     Text,
     ToolResult,
 )
-from mcp_runtime.protocol.versions import META, PROGRESS_KEY, negotiate
+from mcp_runtime.protocol.versions import META, PROGRESS_KEY, SERVER_INFO_KEY, negotiate
 from mcp_runtime.transports.refusals import problem
-from mcp_runtime.transports.streamable_http import ResponseStream
 from tenants.principal import Principal
 
 MAX_VALIDATION_ERRORS = 5
@@ -48,8 +53,13 @@ class Call:
     headers: RoutingHeaders
     plan: CompiledPlan
     principal: Principal
-    stream: ResponseStream
     record: CallRecord
+    events: CallEvents
+    """Where the worker's notifications go."""
+    asker: Asker | None = None
+    """Puts the worker's questions to the client; None for clients that cannot be asked."""
+    rounds: bool = False
+    """Whether the client may be given questions as the answer (PROTOCOL 2.7)."""
 
     def caller(self) -> Caller:
         """What the worker is told."""
@@ -66,21 +76,21 @@ class Call:
         )
 
 
-def answer_at_once(request: Request, plan: CompiledPlan) -> bytes | None:
+def answer_at_once(request: Request, plan: CompiledPlan, pages: Pages, principal: Principal) -> bytes | None:
     """The answer to what the plan alone can answer; None for what a server must be asked."""
     method = request.method
     if method in LIST_METHODS:
         if plan.live is not None:
             return None
-        if request.params.get("cursor") is not None:
-            raise InvalidParams("The cursor is not one of this endpoint's: its lists come in one piece.")
-        result = plan.listing(method, request.revision)
+        result = pages.page(request, plan, principal)
     elif method == "server/discover":
         result = plan.listing(method, request.revision)
     elif method == "initialize":
         result = plan.listing(method, negotiate(request.params.get("protocolVersion")))
     elif method == "ping":
         result = b"{}"
+    elif method == "completion/complete":
+        result = completion.complete(request, plan)
     else:
         return None
     # The list was encoded when it was first asked for; only the id is new.
@@ -89,18 +99,31 @@ def answer_at_once(request: Request, plan: CompiledPlan) -> bytes | None:
 
 async def answer(call: Call) -> bytes:
     """Ask the server, and encode what it says for this client. Raises McpError."""
+    if call.plan.live is not None and call.request.method in LIST_METHODS:
+        return await _list(call, call.plan.live)
+    return encode(call, await ask_server(call))
+
+
+async def ask_server(call: Call) -> Result | InputRequired:
+    """What the server says, not yet shaped. InputRequired only where the call has `rounds`. Raises McpError."""
     match call.request.method:
         case "tools/call":
-            result: Result = await _call_tool(call)
+            return await _call_tool(call)
         case "resources/read":
-            result = await _read_resource(call)
+            return await _read_resource(call)
         case "prompts/get":
-            result = await _get_prompt(call)
-        case method if method in LIST_METHODS and call.plan.live is not None:
-            return await _list(call, call.plan.live)
+            return await _get_prompt(call)
         case method:
             raise AssertionError(f"The ladder let {method} through, and nothing answers it.")
+
+
+def encode(call: Call, result: Result | InputRequired) -> bytes:
+    """The answer for this client. Raises McpError for a result that cannot be sent on."""
     try:
+        if isinstance(result, InputRequired):
+            _sound_questions(result)
+            result.meta = {**(result.meta or {}), SERVER_INFO_KEY: call.plan.server_info}
+            return codec.write(ResultMessage(call.request.id, result))
         shaped = shaping.result(_sound(result), call.request.revision, server_info=call.plan.server_info)
         return codec.write(ResultMessage(call.request.id, shaped))
     except ParseError as error:
@@ -125,7 +148,7 @@ async def _list(call: Call, upstream: Upstream) -> bytes:
     return codec.write(ResultMessage(request.id, call.plan.live_listing(request.method, definitions, request.revision)))
 
 
-async def _call_tool(call: Call) -> ToolResult:
+async def _call_tool(call: Call) -> ToolResult | InputRequired:
     params = call.request.params
     name = _string(params, "name")
     tool = call.plan.tool(name)
@@ -149,18 +172,20 @@ async def _call_tool(call: Call) -> ToolResult:
         call.record.outcome = "tool_error"
         return ToolResult(content=[Text(text=_why_invalid(tool.validator, arguments))], is_error=True)
     result = await _use(call, tool.upstream, {"name": tool.upstream_name, "arguments": arguments}, _TOOL_RESULT)
-    if result.is_error is True:
+    if isinstance(result, ToolResult) and result.is_error is True:
         call.record.outcome = "tool_error"
     return result
 
 
-async def _read_resource(call: Call) -> ReadResult:
+async def _read_resource(call: Call) -> ReadResult | InputRequired:
     uri = _string(call.request.params, "uri")
     found = call.plan.read(uri)
     if found is None:
         raise UnknownResource(uri)
     upstream, upstream_uri, call.record.name = found
     result = await _use(call, upstream, {"uri": upstream_uri}, _READ_RESULT)
+    if isinstance(result, InputRequired):
+        return result
     if upstream_uri != uri:
         for contents in result.contents:
             if contents.uri == upstream_uri:
@@ -171,7 +196,7 @@ async def _read_resource(call: Call) -> ReadResult:
     return result
 
 
-async def _get_prompt(call: Call) -> PromptResult:
+async def _get_prompt(call: Call) -> PromptResult | InputRequired:
     params = call.request.params
     name = _string(params, "name")
     prompt = call.plan.prompt(name)
@@ -189,8 +214,14 @@ async def _get_prompt(call: Call) -> PromptResult:
     return await _use(call, prompt.upstream, {"name": prompt.upstream_name, "arguments": arguments}, _PROMPT_RESULT)
 
 
-async def _use(call: Call, upstream: Upstream, params: dict[str, object], decoder: msgspec.json.Decoder[R]) -> R:
+async def _use(
+    call: Call, upstream: Upstream, params: dict[str, object], decoder: msgspec.json.Decoder[R]
+) -> R | InputRequired:
     request = call.request
+    if call.rounds:
+        for member in ("inputResponses", "requestState"):
+            if member in request.params:
+                params[member] = request.params[member]
     meta = _passed_on(request.params.get("_meta"))
     if meta:
         params["_meta"] = meta
@@ -198,9 +229,14 @@ async def _use(call: Call, upstream: Upstream, params: dict[str, object], decode
         request.method,
         msgspec.Raw(codec.write(params)),
         caller=call.caller(),
-        on_event=events_of(request, call.stream),
+        on_event=call.events,
+        asker=call.asker,
     )
     try:
+        if call.rounds and _INPUT_REQUIRED_MARK.search(raw):
+            # The words may be part of an ordinary result, which is then no InputRequired.
+            with contextlib.suppress(msgspec.ValidationError):
+                return _INPUT_REQUIRED.decode(raw)
         return decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         call.record.reason = f"Not a result of {request.method}: {error}"[:200]
@@ -249,6 +285,13 @@ def _sound(result: Result) -> Result:
     return result
 
 
+def _sound_questions(result: InputRequired) -> None:
+    _sound_meta(result.meta)
+    for question in result.input_requests.values():
+        if isinstance(question.params, msgspec.Raw):
+            question.params = codec.sound(question.params)
+
+
 def _sound_block(block: Block) -> None:
     _sound_meta(block.meta)
     if isinstance(block, EmbeddedResource):
@@ -268,3 +311,5 @@ def _sound_meta(meta: Meta) -> None:
 _TOOL_RESULT = msgspec.json.Decoder(ToolResult)
 _READ_RESULT = msgspec.json.Decoder(ReadResult)
 _PROMPT_RESULT = msgspec.json.Decoder(PromptResult)
+_INPUT_REQUIRED = msgspec.json.Decoder(InputRequired)
+_INPUT_REQUIRED_MARK = re.compile(rb'"input_required"')

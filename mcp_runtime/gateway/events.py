@@ -1,41 +1,66 @@
 """Notifications of one call, from the worker to the client who asked for them (PROTOCOL 2.4).
 
 Progress goes to clients that sent a token, with that token, while it grows. Log messages go to clients of
-2026-07-28 that named a level in the request, and to older clients from `info` on: without a session there is nothing
-that could remember another level. What a worker sends is hostile: malformed notifications are dropped.
+2026-07-28 that named a level in the request, and to older clients from the level of their session on. What a worker
+says about the server's lists and resources goes to all who listen to the endpoint. What a worker sends is hostile:
+malformed notifications are dropped.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
-from mcp_runtime.ports.sandboxes import EventSink
 from mcp_runtime.protocol import codec
 from mcp_runtime.protocol.errors import ParseError
 from mcp_runtime.protocol.ladder import Request
 from mcp_runtime.protocol.messages import LEVEL_RANK, LogMessage, NotificationMessage, Progress
-from mcp_runtime.transports.streamable_http import ResponseStream
 
-_PROGRESS = msgspec.json.Decoder(Progress)
-_LOG_MESSAGE = msgspec.json.Decoder(LogMessage)
+LIST_CHANGED = frozenset(
+    {
+        "notifications/tools/list_changed",
+        "notifications/resources/list_changed",
+        "notifications/prompts/list_changed",
+    }
+)
+RESOURCE_UPDATED = "notifications/resources/updated"
+MAX_URI = 2048
+
+Announce = Callable[[str, bytes], None]
+"""Tells all who listen to an endpoint: a method, and parameters as JSON."""
 
 
-def events_of(request: Request, stream: ResponseStream) -> EventSink | None:
-    """Where a worker's notifications about `request` go; None when the client wants none."""
-    if request.progress_token is None and request.log_level is None:
-        return None
-    return _CallEvents(request, stream)
+class Updated(msgspec.Struct):
+    """Parameters of `notifications/resources/updated`."""
+
+    uri: str
 
 
-class _CallEvents:
-    __slots__ = ("_lowest", "_progress", "_request", "_stream")
+class Way(Protocol):
+    """The way back to the client of one call."""
 
-    def __init__(self, request: Request, stream: ResponseStream) -> None:
-        self._request = request
-        self._stream = stream
+    def notify(self, message: bytes) -> None: ...
+
+    def leave(self) -> None:
+        """End the connection, where the client can come back for the rest."""
+
+
+class CallEvents:
+    """Where a worker's notifications about one call go. `request` and `way` change when a parked call goes on."""
+
+    __slots__ = ("_announce", "_lowest", "_progress", "_request", "way")
+
+    def __init__(self, request: Request, way: Way, announce: Announce) -> None:
+        self._announce = announce
         self._progress = -math.inf
+        self.redirect(request, way)
+
+    def redirect(self, request: Request, way: Way) -> None:
+        self._request = request
+        self.way = way
         self._lowest = math.inf if request.log_level is None else LEVEL_RANK[request.log_level]
 
     def __call__(self, method: str, params: msgspec.Raw) -> None:
@@ -44,6 +69,14 @@ class _CallEvents:
                 self._on_progress(_PROGRESS.decode(params))
             elif method == "notifications/message":
                 self._on_message(_LOG_MESSAGE.decode(params))
+            elif method in LIST_CHANGED:
+                self._announce(method, b"{}")
+            elif method == RESOURCE_UPDATED:
+                updated = _UPDATED.decode(params)
+                if len(updated.uri) <= MAX_URI:
+                    self._announce(method, codec.write(updated))
+            elif method == "stoa/close_stream":
+                self.way.leave()
         except (msgspec.MsgspecError, ParseError, RecursionError, ValueError):
             return
 
@@ -64,4 +97,9 @@ class _CallEvents:
         self._notify("notifications/message", message)
 
     def _notify(self, method: str, params: object) -> None:
-        self._stream.notify(codec.write(NotificationMessage(method, params)))
+        self.way.notify(codec.write(NotificationMessage(method, params)))
+
+
+_PROGRESS = msgspec.json.Decoder(Progress)
+_LOG_MESSAGE = msgspec.json.Decoder(LogMessage)
+_UPDATED = msgspec.json.Decoder(Updated)

@@ -29,11 +29,17 @@ class Plans:
     """A cache over the Catalogue port, by `(tenant, endpoint)`."""
 
     def __init__(
-        self, catalogue: Catalogue, sandboxes: Sandboxes, *, now: Callable[[], float] = time.monotonic
+        self,
+        catalogue: Catalogue,
+        sandboxes: Sandboxes,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        on_change: Callable[[str, str], None] = lambda tenant, endpoint: None,
     ) -> None:
         self._catalogue = catalogue
         self._sandboxes = sandboxes
         self._now = now
+        self._on_change = on_change
         self._plans: dict[Key, CompiledPlan] = {}
         self._missing: dict[Key, float] = {}
         self._loading: dict[Key, asyncio.Task[CompiledPlan | None]] = {}
@@ -108,6 +114,7 @@ class Plans:
             try:
                 async for tenant, endpoint in self._catalogue.changes():
                     self.forget(tenant, endpoint)
+                    self._on_change(tenant, endpoint)
             except Exception:
                 log.exception("The stream of changed plans broke; following it again.")
             self.forget("*", "*")

@@ -7,6 +7,7 @@ nothing of this is looked at twice, so a call beside a thousand tools costs what
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -26,8 +27,13 @@ from mcp_runtime.protocol.versions import SERVER_INFO_KEY, SUPPORTED, Revision
 MAX_SCHEMA_BYTES = 256 * 1024
 MAX_SCHEMA_DEPTH = 64
 
-CAPABILITIES: dict[str, object] = {"tools": {}, "resources": {}, "prompts": {}}
-"""All three, always: their lists work, and may be empty (T-01)."""
+CAPABILITIES: dict[str, object] = {
+    "tools": {"listChanged": True},
+    "resources": {"subscribe": True, "listChanged": True},
+    "prompts": {"listChanged": True},
+    "logging": {},
+}
+"""All of them, always: the lists work, and may be empty (T-01)."""
 
 
 class PlanError(ValueError):
@@ -96,15 +102,25 @@ class CompiledPlan:
         self.templates = tuple(_template(one, upstreams[one.member]) for one in document.resource_templates)
         self.prompts = {_text(one, "name"): _prompt(one, upstreams[one.member]) for one in document.prompts}
         self.server_info = msgspec.Raw(codec.write({"name": document.server_name, "version": document.server_version}))
-        self._listings: dict[tuple[str, str], bytes] = {}
+        self._listings: dict[tuple[str, str, int], bytes] = {}
 
-    def listing(self, method: str, revision: Revision) -> bytes:
-        """The whole result of `tools/list` and its like, `server/discover` and `initialize`, for one revision."""
-        encoded = self._listings.get((method, revision.name))
+    def listing(self, method: str, revision: Revision, first: int = 0, items: int = sys.maxsize) -> bytes:
+        """The result of `server/discover` and `initialize`, or so many `items` of `tools/list` and its like from
+        `first` on, for one revision."""
+        encoded = self._listings.get((method, revision.name, first))
         if encoded is None:
-            encoded = codec.write(self._list(method, revision))
-            self._listings[method, revision.name] = encoded
+            encoded = codec.write(self._list(method, revision, slice(first, first + items)))
+            self._listings[method, revision.name, first] = encoded
         return encoded
+
+    def differs(self, before: CompiledPlan, kind: str) -> bool:
+        """Whether a list is another one than in an earlier version: `tools`, `resources` or `prompts`."""
+        lists = [components for method, (_, components, _) in _LISTS.items() if method.startswith(kind)]
+        return any(_definitions(of(self._document)) != _definitions(of(before._document)) for of in lists)
+
+    def length(self, method: str) -> int:
+        """Items in the whole list."""
+        return len(_LISTS[method][1](self._document))
 
     def tool(self, name: str) -> Tool | None:
         found = self.tools.get(name)
@@ -134,14 +150,12 @@ class CompiledPlan:
                 return template.upstream, template.upstream_uri(uri, values), template.matcher.template
         return None if self.live is None else (self.live, uri, uri)
 
-    def _list(self, method: str, revision: Revision) -> dict[str, object]:
+    def _list(self, method: str, revision: Revision, part: slice) -> dict[str, object]:
         document = self._document
         result: dict[str, object]
         if method == "server/discover":
-            # Log messages go by the level in each request, so what is declared can be kept (LG-01).
-            result = {"supportedVersions": list(SUPPORTED), "capabilities": {**CAPABILITIES, "logging": {}}}
+            result = {"supportedVersions": list(SUPPORTED), "capabilities": CAPABILITIES}
         elif method == "initialize":
-            # Without sessions logging/setLevel could not be kept, so logging is not declared.
             result = {
                 "protocolVersion": revision.name,
                 "capabilities": CAPABILITIES,
@@ -149,7 +163,7 @@ class CompiledPlan:
             }
         else:
             key, components, shape = _LISTS[method]
-            result = {key: [shape(one.definition, revision) for one in components(document)]}
+            result = {key: [shape(one.definition, revision) for one in components(document)[part]]}
         if method in ("server/discover", "initialize") and document.instructions:
             result["instructions"] = document.instructions
         return result | self._envelope(revision)
@@ -179,6 +193,10 @@ _LISTS: dict[str, tuple[str, Callable[[PlanDocument], tuple[Component, ...]], Sh
 }
 LIST_METHODS = frozenset(_LISTS)
 LIST_KEYS = {method: key for method, (key, _, _) in _LISTS.items()}
+
+
+def _definitions(components: tuple[Component, ...]) -> list[dict[str, object]]:
+    return [component.definition for component in components]
 
 
 def _upstream(member: Member, sandboxes: Sandboxes) -> Upstream:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 
 from mcp_runtime.authorization.principals import CACHE_SECONDS
+from mcp_runtime.gateway.limits import Caps
+from mcp_runtime.gateway.paging import PAGE_ITEMS
+from mcp_runtime.gateway.sealing import KEY_BYTES
 from mcp_runtime.protocol.codec import MAX_BYTES
 from mcp_runtime.transports.streamable_http import HEARTBEAT_SECONDS
 
@@ -26,3 +30,7 @@ class GatewaySettings:
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     principal_seconds: float = CACHE_SECONDS
     """How long a verified credential is believed; a revocation ends it at once."""
+    sealing_key: bytes = field(default_factory=lambda: os.urandom(KEY_BYTES), repr=False)
+    """Seals what clients carry for us: request state and cursors. Gateways of one platform share it."""
+    caps: Caps = field(default_factory=Caps)
+    page_items: int = PAGE_ITEMS

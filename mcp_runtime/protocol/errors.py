@@ -10,7 +10,7 @@
     │   └── UnknownResource                 200   legacy clients get -32002 instead
     ├── Internal                    -32603  200   the fault is ours or the server's, never the caller's
     ├── HeaderMismatch              -32020  400   headers and body disagree
-    ├── MissingClientCapability     -32021  400
+    ├── MissingClientCapability     -32021  400   legacy clients get -32601 instead
     └── UnsupportedProtocolVersion  -32022  400
 
 Legacy clients get HTTP 200 with every error that answers a request (PROTOCOL 1.4): see `legacy_status`.
@@ -141,6 +141,10 @@ class MissingClientCapability(McpError):
         names = ", ".join(sorted(required))
         super().__init__(f"This needs a client that declares: {names}.", data={"requiredCapabilities": dict(required)})
         self.required = dict(required)
+
+    @property
+    def legacy_code(self) -> int:
+        return MethodNotFound.code
 
 
 class UnsupportedProtocolVersion(McpError):

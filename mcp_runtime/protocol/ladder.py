@@ -44,8 +44,10 @@ SHARED_METHODS = frozenset(
         "prompts/get",
     }
 )
-MODERN_METHODS = SHARED_METHODS | {"server/discover"}
-LEGACY_METHODS = SHARED_METHODS | {"initialize", "ping"}
+MODERN_METHODS = SHARED_METHODS | {"completion/complete", "server/discover", "subscriptions/listen"}
+LEGACY_METHODS = SHARED_METHODS | {"completion/complete", "initialize", "ping"}
+SESSION_METHODS = LEGACY_METHODS | {"logging/setLevel", "resources/subscribe", "resources/unsubscribe"}
+"""Those that change a session need one."""
 MAX_BATCH = 32
 """Messages in one array of a 2025-03-26 client."""
 
@@ -79,17 +81,32 @@ class Request:
 @dataclass(frozen=True, slots=True)
 class Notification:
     method: str
+    params: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A client's answer to a request of ours."""
 
+    id: object
+    result: object
+    error: object
+    """None when it is a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What `initialize` settled for the requests that follow it in a session."""
+
+    revision: Revision
+    capabilities: dict[str, object]
+    log_level: str | None
+
 
 Message: TypeAlias = Request | Notification | Reply
 
 LEGACY_LOG_LEVEL = "info"
-"""Without a session there is nowhere to keep `logging/setLevel`; such clients get what is worth reading."""
+"""Until `logging/setLevel` says otherwise, and where there is no session to keep it: what is worth reading."""
 
 
 def is_modern(headers: RoutingHeaders, body: dict[str, object]) -> bool:
@@ -106,11 +123,12 @@ def is_modern(headers: RoutingHeaders, body: dict[str, object]) -> bool:
     return type(meta) is dict and PROTOCOL_VERSION_KEY in meta
 
 
-def judge(headers: RoutingHeaders, body: object) -> Message:
-    """One message of either era. Raises the McpError of the first rung that fails."""
+def judge(headers: RoutingHeaders, body: object, handshake: Handshake | None = None) -> Message:
+    """One message of either era; `handshake` is that of the session it came in. Raises the McpError of the first rung
+    that fails."""
     if type(body) is not dict:
         raise errors.InvalidRequest("The body must be one JSON-RPC object.")
-    return modern(headers, body) if is_modern(headers, body) else legacy(headers, body)
+    return modern(headers, body) if is_modern(headers, body) else legacy(headers, body, handshake)
 
 
 def modern(headers: RoutingHeaders, body: dict[str, object]) -> Message:
@@ -119,7 +137,7 @@ def modern(headers: RoutingHeaders, body: dict[str, object]) -> Message:
     if method is None:
         raise errors.InvalidRequest("A client has nothing to answer at this protocol version: send requests.")
     if "id" not in body:
-        return Notification(method)
+        return Notification(method, _params_of_notification(body))
     request_id = _request_id(body)
     params = _params(body)
     meta = params.get("_meta")
@@ -143,37 +161,36 @@ def modern(headers: RoutingHeaders, body: dict[str, object]) -> Message:
     return Request(request_id, method, params, revision, capabilities, _text(level), _progress_token(meta))
 
 
-def legacy(headers: RoutingHeaders, body: dict[str, object]) -> Message:
-    """The ladder of the handshake revisions (PROTOCOL 1.4), without sessions."""
+def legacy(headers: RoutingHeaders, body: dict[str, object], handshake: Handshake | None = None) -> Message:
+    """The ladder of the handshake revisions (PROTOCOL 1.4), in a session or without one."""
     if headers.duplicated is not None:
         raise errors.InvalidRequest(f"The header {headers.duplicated} came more than once.")
-    revision = ASSUMED_LEGACY if headers.version is None else BY_NAME[headers.version]
     method = _method(body)
     if method is None:
-        return Reply()
+        return Reply(body.get("id"), body.get("result"), body.get("error"))
     if "id" not in body:
-        return Notification(method)
+        return Notification(method, _params_of_notification(body))
     request_id = _request_id(body)
     params = _params(body)
-    if method not in LEGACY_METHODS:
+    if method not in (LEGACY_METHODS if handshake is None else SESSION_METHODS):
         raise errors.MethodNotFound(method)
     meta = params.get("_meta")
     token = _progress_token(meta) if type(meta) is dict else None
+    if handshake is not None:
+        level = handshake.log_level or LEGACY_LOG_LEVEL
+        return Request(request_id, method, params, handshake.revision, handshake.capabilities, level, token)
+    revision = ASSUMED_LEGACY if headers.version is None else BY_NAME[headers.version]
     capabilities = params.get("capabilities") if method == "initialize" else None
-    return Request(
-        request_id,
-        method,
-        params,
-        revision,
-        capabilities if type(capabilities) is dict else {},
-        LEGACY_LOG_LEVEL,
-        token,
-    )
+    declared = capabilities if type(capabilities) is dict else {}
+    return Request(request_id, method, params, revision, declared, LEGACY_LOG_LEVEL, token)
 
 
-def batch(headers: RoutingHeaders, body: list[object]) -> list[object]:
+def batch(headers: RoutingHeaders, body: list[object], handshake: Handshake | None = None) -> list[object]:
     """The messages of an array, for clients of the one revision that had them (B-04). Raises InvalidRequest."""
-    revision = ASSUMED_LEGACY if headers.version is None else BY_NAME.get(headers.version)
+    if handshake is not None:
+        revision: Revision | None = handshake.revision
+    else:
+        revision = ASSUMED_LEGACY if headers.version is None else BY_NAME.get(headers.version)
     if revision is None or not revision.batching:
         raise errors.InvalidRequest("Batches ended with protocol version 2025-06-18: send one message at a time.")
     if not body:
@@ -237,6 +254,12 @@ def _params(body: dict[str, object]) -> dict[str, object]:
     if type(params) is not dict:
         raise errors.InvalidParams("params must be an object.")
     return params
+
+
+def _params_of_notification(body: dict[str, object]) -> dict[str, object]:
+    """Notifications are never answered, so neither are their faults (B-03)."""
+    params = body.get("params")
+    return params if type(params) is dict else {}
 
 
 def _progress_token(meta: dict[str, object]) -> str | int | None:

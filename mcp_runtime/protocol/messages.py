@@ -111,6 +111,22 @@ class PromptResult(msgspec.Struct, rename="camel", kw_only=True):
     result_type: Literal["complete"] | UnsetType = UNSET
 
 
+class Question(msgspec.Struct, omit_defaults=True):
+    """What a server wants to know from the client before it goes on (PROTOCOL 2.7)."""
+
+    method: Literal["elicitation/create", "sampling/createMessage", "roots/list"]
+    params: Raw | UnsetType = UNSET
+
+
+class InputRequired(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):
+    """The answer to a call that cannot go on without the client's answers (MR-01)."""
+
+    result_type: Literal["input_required"]
+    input_requests: dict[str, Question] = {}
+    request_state: str | None = None
+    meta: Meta = msgspec.field(name="_meta", default=UNSET)
+
+
 Result: TypeAlias = ToolResult | ReadResult | PromptResult
 
 

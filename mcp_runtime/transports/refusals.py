@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from mcp_runtime.protocol import codec
@@ -26,6 +26,7 @@ class Refusal(Exception):
         headers: Sequence[Header] = (),
         party: Party = "you",
         unread: bool = False,
+        more: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -34,12 +35,14 @@ class Refusal(Exception):
         self.hint = hint
         self.headers = headers
         self.party = party
+        self.more = more or {}
+        """What else goes into the error's data."""
         self.unread = unread
         """The client may still be sending a body that nobody will read."""
 
     def body(self, request_id: str) -> bytes:
         """A JSON-RPC error without an id: MCP clients show its message, and other ones can read it too."""
-        data = problem(self.code, self.party, self.hint, request_id)
+        data = problem(self.code, self.party, self.hint, request_id, **self.more)
         return codec.write(
             {"jsonrpc": "2.0", "error": {"code": InvalidRequest.code, "message": self.message, "data": data}}
         )

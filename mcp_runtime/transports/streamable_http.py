@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Iterable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from mcp_runtime.transports.asgi import ClientGone, Header, Receive, Send
 
@@ -27,12 +27,29 @@ STREAM_HEADERS: tuple[Header, ...] = (
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
 )
-_HEARTBEAT = b": still here\n\n"
+HEARTBEAT = b": still here\n\n"
 
 
-def event(message: bytes) -> bytes:
-    """One message, which is JSON in a single line, as an event without an id."""
-    return b"event: message\ndata: " + message + b"\n\n"
+def event(message: bytes, event_id: str | None = None) -> bytes:
+    """One message, which is JSON in a single line, as an event."""
+    if event_id is None:
+        return b"event: message\ndata: " + message + b"\n\n"
+    return b"event: message\nid: " + event_id.encode() + b"\ndata: " + message + b"\n\n"
+
+
+def priming(event_id: str, retry_ms: int) -> bytes:
+    """The empty first event of a 2025-11-25 stream: from here on the client can come back (PROTOCOL G-07)."""
+    return b"id: %s\nretry: %d\ndata: \n\n" % (event_id.encode(), retry_ms)
+
+
+class StreamRecord(Protocol):
+    """Keeps what is sent on a stream, for a client that comes back for it (PROTOCOL G-06)."""
+
+    def begin(self) -> bytes:
+        """What the stream begins with; empty for clients that would not understand it."""
+
+    def add(self, message: bytes) -> str:
+        """Keep a message; its event id."""
 
 
 class ResponseStream:
@@ -47,6 +64,7 @@ class ResponseStream:
         "_heartbeat",
         "_queue",
         "_receive",
+        "_record",
         "_send",
         "_wake",
         "_watcher",
@@ -63,11 +81,13 @@ class ResponseStream:
         *,
         headers: Iterable[Header] = (),
         heartbeat: float = HEARTBEAT_SECONDS,
+        record: StreamRecord | None = None,
     ) -> None:
         self._receive = receive
         self._send = send
         self._headers = headers
         self._heartbeat = heartbeat
+        self._record = record
         self._queue: deque[bytes] = deque()
         self._wake: asyncio.Event | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -102,23 +122,50 @@ class ResponseStream:
                 self._watcher.cancel()
 
     def notify(self, message: bytes) -> None:
-        """Queue a notification; the first one begins the stream. Ignored once the answer is complete."""
+        """Queue a notification; the first one begins the stream. Ignored once the answer is complete.
+
+        On a stream with a record it is kept as well, also when the client is away.
+        """
+        if self._record is not None and (self.started or not self.gone):
+            self._queue_one(event(message, self._record.add(message)))
+        elif not self._closing:
+            self._queue_one(event(message))
+
+    def leave(self) -> None:
+        """End the connection and nothing else; what follows goes into the record alone."""
+        if self._record is None or self._closing:
+            return
+        if not self.started:
+            self._begin()
+        self.gone = self._closing = True
+        assert self._wake is not None
+        self._wake.set()
+
+    def _queue_one(self, data: bytes) -> None:
         if self._closing:
             return
         if len(self._queue) >= MAX_QUEUED:
             self._queue.popleft()
             self.dropped += 1
-        self._queue.append(event(message))
         if self._wake is None:
-            self._wake = asyncio.Event()
-            self._writer = asyncio.create_task(self._write())
+            self._begin()
+        self._queue.append(data)
+        assert self._wake is not None
         self._wake.set()
+
+    def _begin(self) -> None:
+        self._wake = asyncio.Event()
+        if self._record is not None and (first := self._record.begin()):
+            self._queue.append(first)
+        self._writer = asyncio.create_task(self._write())
 
     async def finish(self, messages: Iterable[bytes]) -> None:
         """Send the answers as the last events of a stream that has started, and end it. Raises ClientGone."""
         assert self._writer is not None, "finish() ends a stream; there is none"
         assert self._wake is not None
-        self._queue.extend(event(message) for message in messages)
+        record = self._record
+        for message in messages:
+            self._queue.append(event(message) if record is None else event(message, record.add(message)))
         self._closing = True
         self._wake.set()
         await self._writer
@@ -145,7 +192,7 @@ class ResponseStream:
                     async with asyncio.timeout(self._heartbeat):
                         await wake.wait()
                 except TimeoutError:
-                    if not await self._put(_HEARTBEAT, more=True):
+                    if not await self._put(HEARTBEAT, more=True):
                         return
                     continue
             wake.clear()

@@ -39,8 +39,10 @@ from controlplane.vault.secrets import DatabaseSecrets
 from mcp_runtime.authorization.credentials import KeysAndTokens
 from mcp_runtime.authorization.trusted import TrustedIssuers
 from mcp_runtime.gateway.app import Gateway
+from mcp_runtime.gateway.sealing import derived_key
 from mcp_runtime.gateway.settings import GatewaySettings
 from mcp_runtime.sandbox.client import RunnerClient
+from mcp_runtime.sessions.redis import RedisSessions
 
 
 class Runtime:
@@ -52,7 +54,12 @@ class Runtime:
             DatabaseCatalogue(),
             KeysAndTokens(DatabaseCredentials(), TrustedIssuers(DatabaseTrust())),
             self.sandboxes,
-            GatewaySettings(public_url=settings.STOA_PUBLIC_URL, allowed_hosts=tuple(settings.ALLOWED_HOSTS)),
+            GatewaySettings(
+                public_url=settings.STOA_PUBLIC_URL,
+                allowed_hosts=tuple(settings.ALLOWED_HOSTS),
+                sealing_key=derived_key(settings.SECRET_KEY, "gateway sealing"),
+            ),
+            sessions=RedisSessions(settings.REDIS_URL),
         )
 
     async def start(self) -> None:

@@ -40,9 +40,11 @@ def test_the_handbook_lists_the_failures_there_are() -> None:
 
 
 def test_the_handbook_lists_the_refusals_there_are() -> None:
+    runtime = ROOT / "mcp_runtime"
     source = "".join(
-        (ROOT / "mcp_runtime" / path).read_text()
-        for path in ("gateway/admission.py", "gateway/app.py", "authorization/bearer.py")
+        path.read_text()
+        for folder in ("gateway", "authorization", "sessions")
+        for path in sorted((runtime / folder).glob("*.py"))
     )
     raised = re.findall(r"(?:Refusal\(\s*\d+,\s*|_bad_request\()\"([a-z_]+)\"", source)
 

@@ -14,6 +14,7 @@ import uvicorn
 
 from mcp_runtime.gateway.app import Gateway
 from mcp_runtime.gateway.settings import GatewaySettings
+from mcp_runtime.ports.sessions import Sessions
 from tests.mcp_runtime.gateway import world as the_world
 from tests.mcp_runtime.gateway.world import ADA, META, MODERN, World
 
@@ -80,11 +81,13 @@ def request(method: str, params: dict[str, object], *, meta: dict[str, object] |
 
 
 @contextlib.asynccontextmanager
-async def opened(world: World, **settings: Any) -> AsyncIterator[Door]:
+async def opened(world: World, sessions: Sessions | None = None, **settings: Any) -> AsyncIterator[Door]:
     """Serve `world` until the block ends."""
     lines: list[bytes] = []
     chosen = GatewaySettings(public_url="https://mcp.example.com", allowed_hosts=("127.0.0.1",), **settings)
-    gateway = Gateway(world.catalogue, world.credentials, world.sandboxes, chosen, outlet=lines.append)
+    gateway = Gateway(
+        world.catalogue, world.credentials, world.sandboxes, chosen, outlet=lines.append, sessions=sessions
+    )
     config = uvicorn.Config(
         gateway,
         port=0,

@@ -1,4 +1,4 @@
-"""Clients of the handshake era through the front door (PROTOCOL 1.2, 1.4, 2.13), without sessions."""
+"""Clients of the handshake era through the front door (PROTOCOL 1.2, 1.4, 2.13), outside of their sessions."""
 
 from __future__ import annotations
 
@@ -28,12 +28,17 @@ async def test_initialize_answers_with_the_version_asked_for(door: Door, version
         "id": 0,
         "result": {
             "protocolVersion": version,
-            "capabilities": {"tools": {}, "resources": {}, "prompts": {}},
+            "capabilities": {
+                "tools": {"listChanged": True},
+                "resources": {"subscribe": True, "listChanged": True},
+                "prompts": {"listChanged": True},
+                "logging": {},
+            },
             "serverInfo": {"name": "weather server", "version": "1.2.3"},
             "instructions": "Ask nicely.",
         },
     }
-    assert "mcp-session-id" not in answer.headers
+    assert answer.headers["mcp-session-id"]
 
 
 @pytest.mark.parametrize("version", ["2026-07-28", "1999-01-01", "", 7, None])

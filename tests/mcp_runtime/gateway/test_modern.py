@@ -176,7 +176,12 @@ async def test_discover_tells_versions_capabilities_and_who_answers(door: Door) 
     assert answer.headers["content-type"] == "application/json"
     assert answer.json()["result"] == {
         "supportedVersions": list(SUPPORTED),
-        "capabilities": {"tools": {}, "resources": {}, "prompts": {}, "logging": {}},
+        "capabilities": {
+            "tools": {"listChanged": True},
+            "resources": {"subscribe": True, "listChanged": True},
+            "prompts": {"listChanged": True},
+            "logging": {},
+        },
         "instructions": "Ask nicely.",
         "resultType": "complete",
         "ttlMs": 0,

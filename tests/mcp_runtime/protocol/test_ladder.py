@@ -96,12 +96,12 @@ def test_a_notification_is_dropped_whatever_its_headers_say() -> None:
     body = {"jsonrpc": "2.0", "method": "notifications/cancelled"}
 
     assert ladder.judge(headers("other", version="2026-07-28", duplicated="mcp-method"), body) == Notification(
-        "notifications/cancelled"
+        "notifications/cancelled", {}
     )
 
 
 def test_an_answer_of_a_legacy_client_is_an_answer() -> None:
-    assert ladder.judge(headers(version="2025-11-25"), {"jsonrpc": "2.0", "id": 1, "result": {}}) == Reply()
+    assert ladder.judge(headers(version="2025-11-25"), {"jsonrpc": "2.0", "id": 1, "result": {}}) == Reply(1, {}, None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,93 @@
+"""How much one tenant and one caller may have at once in this process (PROTOCOL T-09, C-01)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from mcp_runtime.ports.sessions import SessionCaps, SessionLimit
+from mcp_runtime.transports.refusals import Refusal
+from tenants.principal import Principal
+
+RETRY_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """Each is a bound per gateway process, but for sessions, which are counted over all of them."""
+
+    calls_per_principal: int = 256
+    calls_per_tenant: int = 1_024
+    streams_per_principal: int = 256
+    streams_per_tenant: int = 4_096
+    sessions: SessionCaps = field(default_factory=SessionCaps)
+
+
+class Limits:
+    """Counts what runs. Taking and giving back is two dictionary entries each: cheap enough for every call."""
+
+    def __init__(self, caps: Caps) -> None:
+        self.caps = caps
+        self._calls = _Counter("calls", caps.calls_per_principal, caps.calls_per_tenant)
+        self._streams = _Counter("streams", caps.streams_per_principal, caps.streams_per_tenant)
+
+    def take_call(self, principal: Principal) -> None:
+        """Count a call in flight; `give_call` when it is over. Raises Refusal."""
+        self._calls.take(principal)
+
+    def give_call(self, principal: Principal) -> None:
+        self._calls.give(principal)
+
+    @contextmanager
+    def stream(self, principal: Principal) -> Iterator[None]:
+        """Count a stream that stays open. Raises Refusal."""
+        self._streams.take(principal)
+        try:
+            yield
+        finally:
+            self._streams.give(principal)
+
+
+def session_refusal(error: SessionLimit) -> Refusal:
+    return _refusal(error.name, error.limit, "sessions", "End the sessions you no longer use with DELETE", 60)
+
+
+class _Counter:
+    def __init__(self, what: str, per_principal: int, per_tenant: int) -> None:
+        self._what = what
+        self._per_principal = per_principal
+        self._per_tenant = per_tenant
+        self._counts: dict[object, int] = {}
+
+    def take(self, principal: Principal) -> None:
+        counts, tenant, caller = self._counts, principal.tenant, principal.identity
+        of_tenant, of_caller = counts.get(tenant, 0), counts.get(caller, 0)
+        if of_caller >= self._per_principal:
+            raise self._refusal("principal", self._per_principal)
+        if of_tenant >= self._per_tenant:
+            raise self._refusal("tenant", self._per_tenant)
+        counts[tenant], counts[caller] = of_tenant + 1, of_caller + 1
+
+    def give(self, principal: Principal) -> None:
+        for key in (principal.tenant, principal.identity):
+            left = self._counts[key] - 1
+            if left:
+                self._counts[key] = left
+            else:
+                del self._counts[key]
+
+    def _refusal(self, whose: str, limit: int) -> Refusal:
+        hint = f"Wait until some of your {self._what} are over"
+        return _refusal(f"{self._what}_per_{whose}", limit, self._what, hint, RETRY_SECONDS)
+
+
+def _refusal(name: str, limit: int, what: str, hint: str, seconds: int) -> Refusal:
+    return Refusal(
+        429,
+        "too_many",
+        f"There are {limit} {what} at once already, which is the limit {name}.",
+        f"{hint}, or try again in {seconds} s.",
+        headers=[(b"retry-after", b"%d" % seconds)],
+        more={"limit": name, "retry_after": seconds},
+    )

@@ -1,0 +1,75 @@
+"""What the parts of a gateway share, and what they know of the request they serve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcp_runtime.gateway.admission import Address, Head
+from mcp_runtime.gateway.hub import Hub
+from mcp_runtime.gateway.limits import Limits
+from mcp_runtime.gateway.paging import Pages
+from mcp_runtime.gateway.plans import CompiledPlan
+from mcp_runtime.gateway.records import CallRecord
+from mcp_runtime.gateway.rounds import Rounds
+from mcp_runtime.gateway.settings import GatewaySettings
+from mcp_runtime.gateway.standing import StandingStreams
+from mcp_runtime.ports.sessions import Session, Sessions
+from mcp_runtime.protocol import codec
+from mcp_runtime.protocol.errors import McpError
+from mcp_runtime.protocol.ladder import RequestId
+from mcp_runtime.protocol.messages import ErrorMessage
+from mcp_runtime.transports.asgi import Header, Receive, Send
+from tenants.principal import Principal
+
+JSON: Header = (b"content-type", b"application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One per gateway."""
+
+    settings: GatewaySettings
+    sessions: Sessions
+    hub: Hub
+    limits: Limits
+    pages: Pages
+    rounds: Rounds
+    standing: StandingStreams
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One admitted request."""
+
+    where: Address
+    head: Head
+    token: str
+    principal: Principal
+    plan: CompiledPlan
+    receive: Receive
+    send: Send
+    record: CallRecord
+
+    def owns(self, session: Session | None) -> bool:
+        """Whether the session is this caller's, at this endpoint (PROTOCOL G-02, A-13)."""
+        return (
+            session is not None
+            and session.owner == self.principal.identity
+            and session.endpoint_id == self.plan.endpoint_id
+        )
+
+    def note(self, error: McpError) -> None:
+        """Put an error into the record: the platform's own words, never the client's or the server's."""
+        data = error.data if isinstance(error.data, dict) else {}
+        code = data.get("code")
+        self.record.outcome = code if isinstance(code, str) and "party" in data else str(error.code)
+        if error.__cause__ is not None:
+            self.record.reason = str(error.__cause__)[:200]
+
+
+def error_message(error: McpError, request_id: RequestId | None, *, legacy: bool) -> bytes:
+    """The answer that is an error."""
+    message = ErrorMessage(error.as_object(legacy=legacy))
+    if request_id is not None:
+        message.id = request_id
+    return codec.write(message)

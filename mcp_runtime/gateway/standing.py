@@ -1,0 +1,91 @@
+"""Streams that stay open in this process, and the end of those whose credential no longer counts (PROTOCOL L-06)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from mcp_runtime.authorization.principals import Principals
+from mcp_runtime.gateway.admission import Address
+from mcp_runtime.gateway.plans import CompiledPlan
+from mcp_runtime.ports.sessions import Sessions
+from mcp_runtime.transports.open_stream import OpenStream
+from tenants.principal import Principal
+
+log = logging.getLogger("stoa.gateway")
+
+
+class Visitor(Protocol):
+    """Whose stream it is."""
+
+    @property
+    def token(self) -> str: ...
+
+    @property
+    def principal(self) -> Principal: ...
+
+    @property
+    def where(self) -> Address: ...
+
+    @property
+    def plan(self) -> CompiledPlan: ...
+
+
+class StandingStreams:
+    """All of them, looked through every few seconds: one task, however many there are."""
+
+    def __init__(self, principals: Principals, sessions: Sessions, *, seconds: float) -> None:
+        self._principals = principals
+        self._sessions = sessions
+        self._seconds = seconds
+        self._open: dict[OpenStream, tuple[Visitor, str | None]] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+
+    @property
+    def visitors(self) -> tuple[Visitor, ...]:
+        return tuple(visitor for visitor, _ in self._open.values())
+
+    def start(self) -> None:
+        self._sweeper = asyncio.create_task(self._sweep_forever(), name="streams: check credentials")
+
+    async def aclose(self) -> None:
+        """End every stream in good order."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.wait([self._sweeper])
+            self._sweeper = None
+        for stream in tuple(self._open):
+            stream.end()
+
+    @contextmanager
+    def kept(self, stream: OpenStream, visitor: Visitor, session_id: str | None = None) -> Iterator[None]:
+        """Look after a stream inside the block: a session with an open stream is not idle."""
+        self._open[stream] = (visitor, session_id)
+        try:
+            yield
+        finally:
+            del self._open[stream]
+
+    async def sweep(self) -> None:
+        """End the streams of callers who would be refused now, or whose session is over."""
+        for stream, (visitor, session_id) in tuple(self._open.items()):
+            token, tenant, before = visitor.token, visitor.where.tenant, visitor.principal
+            now = self._principals.known(token, tenant) or await self._principals.authenticate(token, tenant)
+            if (
+                now is None
+                or now.identity != before.identity
+                or now.scopes < before.scopes
+                or (session_id is not None and await self._sessions.find(session_id) is None)
+            ):
+                stream.end()
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._seconds)
+            try:
+                await self.sweep()
+            except Exception:
+                log.exception("The credentials of open streams could not be checked.")
