@@ -16,6 +16,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from controlplane.cli import identity
+from controlplane.cli.endpoints import app as endpoints
 from controlplane.cli.errors import CliError
 
 app = App(
@@ -29,6 +30,7 @@ keys = App(name="keys", help="The tenant's API keys.")
 secrets = App(name="secrets", help="A server's secrets: environment variables of its code.")
 app.command(keys)
 app.command(secrets)
+app.command(endpoints)
 app.command(identity.logins)
 app.command(identity.revoke_everything)
 keys.command(identity.rotate_key, name="rotate")

@@ -37,8 +37,10 @@ class Api:
     def get(self, path: str) -> Any:
         return self._json("GET", path)
 
-    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        return self._json(method, path, json=body)
+    def send(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, headers: dict[str, str] | None = None
+    ) -> Any:
+        return self._json(method, path, json=body, headers=headers)
 
     def upload(self, path: str, file_name: str, data: bytes, fields: dict[str, str]) -> Any:
         files = {"bundle": (file_name, data, "application/octet-stream")}
@@ -93,7 +95,7 @@ def _refused(answer: httpx2.Response) -> CliError:
     except (ValueError, KeyError, TypeError):
         return CliError(f"{answer.url.host} answered {answer.status_code}.", hint="Is STOA_URL the platform's address?")
     fields = problem.get("errors")
-    detail = json.dumps(fields) if fields else ""
+    detail = json.dumps(fields) if fields else f"At {where}:" if (where := problem.get("where")) else ""
     if answer.status_code >= 500:
         hint = f"{hint} (request {problem.get('request_id')})"
     return CliError(message, hint=hint, detail=detail)
