@@ -107,7 +107,7 @@ class PerCaller(Connections):
 
     def _made(self) -> tuple[Any, Relay]:
         relay = Relay()
-        if hasattr(self._target, "call_tool"):
+        if hasattr(self._target, "is_connected"):
             client = self._target.new()
             for name, handler in relay.options.items():
                 attribute = {"sampling_handler": "sampling", "elicitation_handler": "elicitation", "log_handler": "log"}

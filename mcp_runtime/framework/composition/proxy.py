@@ -247,7 +247,7 @@ class ProxyPrompt(Prompt):
 
 
 def _provider(target: Any, cache_seconds: float | None) -> ProxyProvider:
-    if hasattr(target, "call_tool") and target.is_connected():
+    if hasattr(target, "is_connected") and target.is_connected():
         connections: Connections = OwnClients(lambda: target, per_request=False)
     else:
         connections = PerCaller(target)
