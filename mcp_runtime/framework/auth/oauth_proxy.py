@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from mcp_runtime.framework.auth.client_documents import ClientDocuments, is_client_address
 from mcp_runtime.framework.auth.errors import OAuthError, ProviderUnavailable
 from mcp_runtime.framework.auth.fetch import Fetcher
 from mcp_runtime.framework.auth.grants import (
@@ -68,6 +69,7 @@ class ProxyOptions(TypedDict, total=False):
     fallback_refresh_token_expiry_seconds: int | None
     fastmcp_access_token_expiry_seconds: int | None
     token_expiry_threshold_seconds: int
+    enable_cimd: bool
 
 
 class OAuthProxy(OAuthProvider):
@@ -106,6 +108,7 @@ class OAuthProxy(OAuthProvider):
         fallback_refresh_token_expiry_seconds: int | None = None,
         fastmcp_access_token_expiry_seconds: int | None = None,
         token_expiry_threshold_seconds: int = 0,
+        enable_cimd: bool = True,
         http_client: httpx2.AsyncClient | None = None,
         timeout_seconds: float | None = None,
     ) -> None:
@@ -135,6 +138,7 @@ class OAuthProxy(OAuthProvider):
             authorize_params=extra_authorize_params,
             token_params=extra_token_params,
         )
+        self.client_documents = ClientDocuments(self.redirect_policy) if enable_cimd else None
         keys = ProxyKeys(jwt_signing_key, upstream_client_secret)
         self.store = ProxyStore(client_storage, keys)
         self.issuing = Issuing(
@@ -182,7 +186,12 @@ class OAuthProxy(OAuthProvider):
     def routes(self) -> Sequence[Route]:
         return [*super().routes(), *self._login.routes()]
 
+    def metadata(self) -> dict[str, Any]:
+        return {**super().metadata(), "client_id_metadata_document_supported": self.client_documents is not None}
+
     async def get_client(self, client_id: str) -> OAuthClient | None:
+        if self.client_documents is not None and is_client_address(client_id):
+            return await self.client_documents.get(client_id)
         record = await self.store.clients.get(client_id)
         return None if record is None else OAuthClient.from_record(record)
 
@@ -202,7 +211,8 @@ class OAuthProxy(OAuthProvider):
 
     async def exchange_authorization_code(self, client: OAuthClient, code: AuthorizationCode) -> OAuthToken:
         answer = await self.issuing.exchange(client, code)
-        await self.store.clients.put(client.client_id, client.as_record(), seconds=_CLIENT_SECONDS)
+        if not is_client_address(client.client_id):
+            await self.store.clients.put(client.client_id, client.as_record(), seconds=_CLIENT_SECONDS)
         return answer
 
     async def load_refresh_token(self, client: OAuthClient, token: str) -> RefreshToken | None:
