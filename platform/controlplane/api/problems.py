@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from controlplane.composition import errors as composition
-from controlplane.issuer.errors import GrantNotFoundError
+from controlplane.issuer.errors import ClientNotFoundError, GrantNotFoundError, InvalidClientError
 from controlplane.keys.services import InvalidKeyError, KeyNotFoundError
 from controlplane.registry import errors as registry
 from controlplane.vault.services import InvalidSecretError, SecretNotFoundError
@@ -75,6 +75,8 @@ _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (composition.DraftChanged, 412, "", ""),
     (composition.CompositionError, 409, "", ""),
     (BundleError, 422, "", ""),
+    (ClientNotFoundError, 404, "program_not_found", "List what exists: GET …/programs."),
+    (InvalidClientError, 422, "invalid_program", _AGAIN),
     (GrantNotFoundError, 404, "login_not_found", "List what exists: GET …/logins."),
     (KeyNotFoundError, 404, "key_not_found", "List what exists: GET …/keys."),
     (SecretNotFoundError, 404, "secret_not_found", "List what exists: GET …/secrets."),

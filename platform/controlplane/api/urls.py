@@ -33,6 +33,8 @@ urlpatterns = [
     path("tenants/<name:tenant>/keys/<name:key>/rotate", tenants.KeyRotation.as_view()),
     path("tenants/<name:tenant>/logins", identity.Logins.as_view()),
     path("tenants/<name:tenant>/logins/<name:login>", identity.LoginDetail.as_view()),
+    path("tenants/<name:tenant>/programs", identity.Programs.as_view()),
+    path("tenants/<name:tenant>/programs/<name:program>", identity.ProgramDetail.as_view()),
     path("tenants/<name:tenant>/revocations", identity.Revocations.as_view()),
     path("tenants/<name:tenant>/signing-keys", identity.SigningKeys.as_view()),
     re_path(r"", tenants.NowhereView.as_view()),

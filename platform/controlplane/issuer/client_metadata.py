@@ -18,6 +18,7 @@ from controlplane.issuer.logins import SCOPES
 MAX_REDIRECTS = 20
 MAX_NAME = 120
 GRANT_TYPES = ("authorization_code", "refresh_token")
+"""What a program may register for by itself."""
 _PUBLIC = "none"
 AuthMethod = Literal["none", "client_secret_basic", "client_secret_post"]
 

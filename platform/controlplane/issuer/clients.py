@@ -8,11 +8,14 @@ from django.utils import timezone
 
 from controlplane.audit.services import record
 from controlplane.issuer import secrets
-from controlplane.issuer.client_metadata import ClientMetadata
+from controlplane.issuer.client_metadata import MAX_NAME, ClientMetadata
+from controlplane.issuer.errors import ClientNotFoundError, InvalidClientError
 from controlplane.issuer.logins import revoke_grants
 from controlplane.issuer.models import Client, Consent, Grant
 from tenants.context import require_tenant_id
 from tenants.identifiers import new_id
+from tenants.principal import Principal
+from tenants.roles import require
 
 UNUSED_FOR = timedelta(days=1)
 """After this, a registration that nobody used is dropped."""
@@ -52,6 +55,52 @@ def register(metadata: ClientMetadata) -> tuple[Client, str | None, str]:
     return client, secret, token
 
 
+def make(name: str, endpoint_id: str, *, acting: Principal | None) -> tuple[Client, str]:
+    """A program that acts for itself at one endpoint, and its secret, shown this once."""
+    require(acting, "keys:write")
+    name = name.strip()
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+        raise InvalidClientError(f"A program needs a name of 1 to {MAX_NAME} printable characters.")
+    client = Client(id=new_id("cli"), kind=Client.Kind.MANUAL, tenant_id=require_tenant_id(), endpoint_id=endpoint_id)
+    client.client_id = client.id
+    client.metadata = {
+        "client_name": name,
+        "redirect_uris": [],
+        "grant_types": ["client_credentials"],
+        "response_types": [],
+        "token_endpoint_auth_method": "client_secret_basic",
+    }
+    secret = secrets.new_secret("cs")
+    client.secret_digest = secrets.digest(secret)
+    client.save()
+    record("client.made", tenant_id=client.tenant_id, acting=acting, target=client.id, after=_state(client))
+    return client, secret
+
+
+def made_by_hand(*, acting: Principal | None) -> list[Client]:
+    """Newest first."""
+    require(acting, "keys:read")
+    return list(Client.objects.filter(kind=Client.Kind.MANUAL).select_related("endpoint").order_by("-created_at"))
+
+
+def remove_made(client_id: str, *, acting: Principal | None) -> None:
+    """With its logins. Raises ClientNotFoundError."""
+    require(acting, "keys:write")
+    client = Client.objects.filter(kind=Client.Kind.MANUAL, client_id=client_id).first()
+    if client is None:
+        raise ClientNotFoundError(client_id)
+    remove(client, acting=acting)
+
+
+def remove_all_made(*, acting: Principal | None) -> int:
+    """For an incident: their secrets are keys. How many there were."""
+    require(acting, "tenant:write")
+    found = list(Client.objects.filter(kind=Client.Kind.MANUAL))
+    for client in found:
+        remove(client, acting=acting)
+    return len(found)
+
+
 def managed_by(token: str, client_id: str) -> Client | None:
     """The client when this is its registration token."""
     client = find_client(client_id)
@@ -74,12 +123,12 @@ def change(client: Client, metadata: ClientMetadata) -> Client:
     return client
 
 
-def remove(client: Client) -> None:
+def remove(client: Client, *, acting: Principal | None = None) -> None:
     """With everything it was given."""
-    revoke_grants(Grant.objects.filter(client=client), because="client_removed", acting=None)
+    revoke_grants(Grant.objects.filter(client=client), because="client_removed", acting=acting)
     before, target = _state(client), client.id
     client.delete()
-    record("client.removed", tenant_id=client.tenant_id, acting=None, target=target, before=before)
+    record("client.removed", tenant_id=client.tenant_id, acting=acting, target=target, before=before)
 
 
 def _make_room(now: datetime) -> None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, InvalidScopeError, OAuth2Error
-from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, ClientCredentialsGrant, RefreshTokenGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
 from django.utils import timezone
 
@@ -22,7 +22,8 @@ from controlplane.issuer.endpoints import Target, find_endpoint
 from controlplane.issuer.models import AuthorizationCode, Client, RefreshToken
 
 CODE_LIFETIME = timedelta(seconds=60)
-AUTH_METHODS = ["none", "client_secret_basic", "client_secret_post"]
+CONFIDENTIAL_METHODS = ["client_secret_basic", "client_secret_post"]
+AUTH_METHODS = ["none", *CONFIDENTIAL_METHODS]
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
@@ -137,6 +138,30 @@ class RefreshGrant(RefreshTokenGrant):
 
     def revoke_old_credential(self, refresh_token: RefreshToken) -> None:
         """It was marked as used when it was found; within the grace window it works on."""
+
+
+class OwnGrant(ClientCredentialsGrant):
+    """For a program that acts for itself, made by a member for one endpoint (PROTOCOL CC-01). It gets no refresh token:
+    it has its secret."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL_METHODS
+
+    def validate_token_request(self) -> None:
+        super().validate_token_request()
+        wanted = (self.request.payload.scope or " ".join(logins.SCOPES)).split()
+        if not set(wanted) <= set(logins.SCOPES):
+            raise InvalidScopeError
+        self.request.scope = " ".join(wanted)
+        _same_resource(self.request, self._resource())
+
+    def generate_token(self, scope: str, **unused: Any) -> Any:
+        client = self.request.client
+        wanted = self.request.scope.split()
+        login = logins.own_login(client, resource=self._resource(), scopes=wanted)
+        return logins.access_token(login, self.server.tenant.slug, scopes=wanted)
+
+    def _resource(self) -> str:
+        return resource_url(self.server.tenant.slug, self.request.client.endpoint.slug)
 
 
 def target_of(named: Sequence[str], tenant: str) -> Target:

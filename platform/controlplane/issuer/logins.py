@@ -57,6 +57,18 @@ def open_login(client: Client, user: User | None, *, endpoint_id: str, resource:
     return grant
 
 
+def own_login(client: Client, *, resource: str, scopes: Collection[str]) -> Grant:
+    """The open login of a program that acts for itself: one, however often it asks for a token."""
+    now = timezone.now()
+    locked = Client.objects.select_for_update().get(pk=client.pk)
+    found = Grant.objects.filter(client=locked, user=None, revoked_at=None, resource=resource).first()
+    if found is None:
+        return open_login(locked, None, endpoint_id=locked.endpoint_id, resource=resource, scopes=scopes)
+    found.last_used_at, found.expires_at = now, now + LOGIN_AT_MOST
+    found.save(update_fields=["last_used_at", "expires_at"])
+    return found
+
+
 def access_token(grant: Grant, tenant: str, *, scopes: Collection[str]) -> dict[str, Any]:
     """A token response without a refresh token (RFC 6749 section 5.1, RFC 9068)."""
     now = timezone.now()

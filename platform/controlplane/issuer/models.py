@@ -61,6 +61,8 @@ class Client(TenantModel):
     """When someone last allowed it in; a registration that nobody ever used is dropped after a day."""
     fresh_until = models.DateTimeField(null=True, blank=True)
     """When the metadata document is to be fetched again."""
+    endpoint = models.ForeignKey("composition.Endpoint", on_delete=models.CASCADE, null=True, related_name="+")
+    """The one endpoint that a program without people may call; None for programs that people log in with."""
 
     class Meta:
         constraints: ClassVar = [

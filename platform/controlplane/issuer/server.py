@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from controlplane.issuer.addresses import issuer_url
 from controlplane.issuer.clients import find_client
 from controlplane.issuer.endpoints import Target
-from controlplane.issuer.grants import CodeGrant, Pkce, RefreshGrant
+from controlplane.issuer.grants import CodeGrant, OwnGrant, Pkce, RefreshGrant
 from controlplane.issuer.models import Client
 from controlplane.issuer.tokens import Introspection, Revocation
 from tenants.lookups import TenantSummary
@@ -61,6 +61,7 @@ class TenantServer(AuthorizationServer):
         self.issuer = issuer_url(tenant.slug)
         self.register_grant(CodeGrant, [Pkce(required=True)])
         self.register_grant(RefreshGrant)
+        self.register_grant(OwnGrant)
         self.register_endpoint(Revocation)
         self.register_endpoint(Introspection)
 

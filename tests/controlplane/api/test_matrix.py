@@ -59,6 +59,9 @@ MATRIX = {
     f"post {T}/keys/<name:key>/rotate": "keys:write",
     f"get {T}/logins": "mcp:call",
     f"delete {T}/logins/<name:login>": "mcp:call",
+    f"get {T}/programs": "keys:read",
+    f"post {T}/programs": "keys:write",
+    f"delete {T}/programs/<name:program>": "keys:write",
     f"post {T}/revocations": "tenant:write",
     f"post {T}/signing-keys": "tenant:write",
 }

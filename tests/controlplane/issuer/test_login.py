@@ -124,7 +124,7 @@ def test_there_is_no_implicit_grant(flow: Flow, response_type: str) -> None:
 
 
 @pytest.mark.protocol("O-01")
-@pytest.mark.parametrize("grant_type", ["password", "client_credentials", "implicit", "urn:x"])
+@pytest.mark.parametrize("grant_type", ["password", "implicit", "urn:x"])
 def test_there_are_no_other_grants(flow: Flow, grant_type: str) -> None:
     answer = flow.token(grant_type=grant_type, username="ben@acme.example", password=PASSWORD)
 
