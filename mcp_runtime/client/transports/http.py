@@ -45,6 +45,8 @@ _MOST_RESUMES = 10
 _RETRY_SECONDS = 1.0
 """How long to wait before that, where the server did not say (PROTOCOL G-07)."""
 _LONGEST_RETRY = 60.0
+_OPENING_SECONDS = 0.5
+"""How long to wait for the stream beside the answers; a server may let it wait for its first event."""
 _REFUSED_STREAM = (400, 404, 405, 409)
 
 
@@ -79,6 +81,7 @@ class StreamableHttpTransport:
         self._era: Era | None = None
         self._probing = False
         self._ids = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._listener: asyncio.Task[None] | None = None
         self._older: SSETransport | None = None
 
@@ -113,7 +116,7 @@ class StreamableHttpTransport:
         self._era = Modern(self._handlers, self._client_info)
         self._probing = True
         try:
-            found = await self._request_once("server/discover", {})
+            found = await self._discovered()
         except _NotModern:
             if self._mode == MODERN:
                 raise ClientError(f"{self.url} does not speak {MODERN}.") from None
@@ -178,6 +181,15 @@ class StreamableHttpTransport:
 
     # One request and its answer.
 
+    async def _discovered(self) -> dict[str, Any]:
+        """The answer to `server/discover`; asked again where it was refused with our version among those offered."""
+        try:
+            return await self._request_once("server/discover", {})
+        except McpError as error:
+            if MODERN not in supported_versions(error):
+                raise
+        return await self._request_once("server/discover", {})
+
     async def _initialize_or_fall_back(self) -> InitializeResult:
         """A server that takes no POST at all may be one of HTTP+SSE at the same address (PROTOCOL V-13, X-04)."""
         try:
@@ -204,7 +216,10 @@ class StreamableHttpTransport:
             with contextlib.suppress(McpError):  # then it logs at the level it likes
                 await self._request_once("logging/setLevel", {"level": self._handlers.log_level})
         if era.session_id is not None and self._listener is None:
-            self._listener = asyncio.get_running_loop().create_task(self._listen(), name="mcp-client-listener")
+            open_now: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._listener = asyncio.get_running_loop().create_task(self._listen(open_now), name="mcp-client-listener")
+            either = (open_now, self._listener)
+            await asyncio.wait(either, timeout=_OPENING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         return result
 
     async def _request_once(
@@ -217,6 +232,7 @@ class StreamableHttpTransport:
         message: dict[str, Any] = {"jsonrpc": "2.0", "id": identifier, "method": method, "params": params}
         headers = self._common() | era.headers(method, params)
         http = self._client()
+        answered = self._waiting[identifier] = asyncio.get_running_loop().create_future()
         try:
             with reached(self.url):
                 async with http.stream("POST", self.url, content=encoded(message), headers=headers) as answer:
@@ -227,12 +243,14 @@ class StreamableHttpTransport:
                         return self._result(object_in(await answer.aread()))
                     stream = _Stream()
                     found = await self._read(answer, stream, identifier, progress)
-                return self._result(found or await self._resumed(stream, identifier, method, progress))
+                return self._result(found or await self._resumed(stream, answered, identifier, method, progress))
         except asyncio.CancelledError:
             if isinstance(era, Legacy) and method != "initialize":  # closing the stream says nothing (PROTOCOL G-06)
                 with contextlib.suppress(Exception):  # the caller is leaving, whatever the server makes of it
                     await asyncio.shield(self.notify("notifications/cancelled", {"requestId": identifier}))
             raise
+        finally:
+            del self._waiting[identifier]
 
     async def _read(
         self, answer: httpx2.Response, stream: _Stream, identifier: int | None, progress: ProgressHandler | None
@@ -249,28 +267,57 @@ class StreamableHttpTransport:
                 await self._received(received, progress)
             elif identifier is not None and received.get("id") == identifier:
                 return received
+            else:
+                self._strayed(received)
         return None
 
+    def _strayed(self, received: dict[str, Any]) -> None:
+        """An answer on another stream than that of its request, as servers send it whose own stream has closed."""
+        identifier = received.get("id")
+        waiting = self._waiting.get(identifier) if isinstance(identifier, int) else None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(received)
+
     async def _resumed(
-        self, stream: _Stream, identifier: int, method: str, progress: ProgressHandler | None
+        self,
+        stream: _Stream,
+        answered: asyncio.Future[dict[str, Any]],
+        identifier: int,
+        method: str,
+        progress: ProgressHandler | None,
     ) -> dict[str, Any]:
-        """The answer, from where the stream broke off (PROTOCOL G-06, G-07)."""
-        http, era = self._client(), self._connected()
-        for _ in range(_MOST_RESUMES if isinstance(era, Legacy) else 0):
-            if stream.last_id is None:
+        """The answer, from where the stream broke off, or from wherever it comes (PROTOCOL G-06, G-07)."""
+        for _ in range(_MOST_RESUMES if isinstance(self._era, Legacy) else 0):
+            if answered.done() or stream.last_id is None:
                 break
-            await asyncio.sleep(stream.retry)
-            headers = self._common() | era.headers("", {}) | {"last-event-id": stream.last_id}
-            headers["accept"] = "text/event-stream"
-            async with http.stream("GET", self.url, headers=headers) as answer:
-                if answer.status_code >= 400:
-                    raise self._refusal(answer, await answer.aread())
-                found = await self._read(answer, stream, identifier, progress)
+            await asyncio.wait((answered,), timeout=stream.retry)
+            if answered.done():
+                break
+            reading = asyncio.ensure_future(self._read_again(stream, identifier, progress))
+            try:
+                await asyncio.wait((answered, reading), return_when=asyncio.FIRST_COMPLETED)
+                found = None if answered.done() else reading.result()
+            finally:
+                reading.cancel()
+                await asyncio.wait((reading,))
             if found is not None:
                 return found
+        if answered.done():
+            return answered.result()
         raise ClientError(f"{self.url} closed its stream before it answered {method}.")
 
-    async def _listen(self) -> None:
+    async def _read_again(
+        self, stream: _Stream, identifier: int, progress: ProgressHandler | None
+    ) -> dict[str, Any] | None:
+        headers = self._common() | self._connected().headers("", {}) | {"last-event-id": str(stream.last_id)}
+        headers["accept"] = "text/event-stream"
+        with reached(self.url):
+            async with self._client().stream("GET", self.url, headers=headers) as answer:
+                if answer.status_code >= 400:
+                    raise self._refusal(answer, await answer.aread())
+                return await self._read(answer, stream, identifier, progress)
+
+    async def _listen(self, open_now: asyncio.Future[None]) -> None:
         """Hear what a legacy server says beside its answers, as long as it lets us (PROTOCOL G-04)."""
         stream = _Stream()
         while isinstance(self._era, Legacy) and self._http is not None:
@@ -281,6 +328,8 @@ class StreamableHttpTransport:
             try:
                 with reached(self.url):
                     async with self._http.stream("GET", self.url, headers=headers) as answer:
+                        if not open_now.done():
+                            open_now.set_result(None)
                         if answer.status_code in _REFUSED_STREAM or not _is_stream(answer):
                             return
                         await self._read(answer, stream, None, None)

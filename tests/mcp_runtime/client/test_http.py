@@ -138,6 +138,7 @@ async def test_an_older_server_is_spoken_to_in_its_own_way(refuse: Answer) -> No
         "server/discover",
         "initialize",
         "notifications/initialized",
+        "GET",
         "tools/list",
         "DELETE",
     ]
@@ -354,3 +355,45 @@ async def test_a_failed_tool_raises_its_text() -> None:
     async with peer.client() as client:
         with pytest.raises(ToolError, match="No"):
             await client.call_tool("add")
+
+
+@pytest.mark.protocol("V-06", "V-13")
+async def test_a_version_refused_and_offered_at_once_is_tried_again() -> None:
+    refusals = [{"supported": [MODERN]}]
+
+    def discover(request: httpx2.Request, message: dict[str, Any]) -> httpx2.Response:
+        return error(message, -32022, 400, refusals.pop()) if refusals else result(message, DISCOVERED)
+
+    peer = Peer({"server/discover": discover})
+
+    async with peer.client() as client:
+        assert client.protocol_version == MODERN
+
+
+@pytest.mark.protocol("T-05", "H-02", "H-03")
+async def test_marked_arguments_are_repeated_in_headers() -> None:
+    def schema(**properties: Any) -> dict[str, Any]:
+        return {"type": "object", "properties": properties}
+
+    tools = [
+        {
+            "name": "good",
+            "inputSchema": schema(
+                city={"type": "string", "x-mcp-header": "City"},
+                deep=schema(level={"type": "integer", "x-mcp-header": "Level"}),
+                dry={"type": "boolean", "x-mcp-header": "Dry"},
+                left={"type": "string", "x-mcp-header": "Left"},
+            ),
+        },
+        {"name": "bad", "inputSchema": schema(when={"type": "number", "x-mcp-header": "When"})},
+    ]
+    peer = Peer({"server/discover": DISCOVERED, "tools/list": {"tools": tools}, "tools/call": {"content": []}})
+
+    async with peer.client() as client:
+        assert [tool.name for tool in await client.list_tools()] == ["good"]
+        await client.call_tool("good", {"city": "Tromsø", "deep": {"level": 3}, "dry": True, "left": None})
+
+    headers = peer.sent("tools/call")[0][0]
+    assert (headers["mcp-param-city"], headers["mcp-param-level"]) == ("=?base64?VHJvbXPDuA==?=", "3")
+    assert headers["mcp-param-dry"] == "true"
+    assert "mcp-param-left" not in headers

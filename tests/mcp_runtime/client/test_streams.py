@@ -113,6 +113,21 @@ async def test_a_stream_that_breaks_off_is_taken_up_where_it_stopped() -> None:
 
 
 @pytest.mark.protocol("G-06")
+async def test_an_answer_may_come_on_the_stream_beside_all_others() -> None:
+    def script(server: Server, verb: str, message: Message | None, headers: dict[str, str]) -> Any:
+        if verb == "GET":
+            return 405 if "last-event-id" in headers else server.pushed()
+        if message is not None and message["method"] == "tools/call":
+            server.lines.put_nowait(event(response(message, {"content": [{"type": "text", "text": "stray"}]})))
+            return some("id: e1\nretry: 60000\ndata:\n\n")
+        return INITIALIZED if message is not None and "id" in message else 202
+
+    async with Server(script).streamable() as client:
+        result = await client.call_tool("slow")
+    assert result.content[0].text == "stray"
+
+
+@pytest.mark.protocol("G-06")
 async def test_a_stream_without_ids_cannot_be_taken_up() -> None:
     def script(server: Server, verb: str, message: Message | None, headers: dict[str, str]) -> Any:
         if verb == "GET":
