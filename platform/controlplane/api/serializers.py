@@ -152,7 +152,7 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
         model = ApiKey
         fields = (
             "id", "name", "shown_as", "scopes", "audience", "created_at", "created_by", "expires_at", "last_used_at",
-            "revoked_at",
+            "last_refused_at", "revoked_at",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
+from controlplane.audit.services import record
 from controlplane.keys import tokens
 from controlplane.keys.models import ApiKey
 from tenants.context import acting_for
@@ -30,15 +31,17 @@ def principal_for(token: str, tenant_slug: str | None = None) -> Principal | Non
     if presented is None:
         return None
     tenant = _tenant_of(presented.lookup)
-    if tenant is None or not tenant.active or tenant_slug not in (None, tenant.slug):
+    if tenant is None or not tenant.active:
         return None
 
     with acting_for(tenant.id):
         key = ApiKey.objects.filter(lookup=presented.lookup).first()
-        if key is None or not hmac.compare_digest(bytes(key.digest), presented.digest):
+        if key is None:
             return None
         now = timezone.now()
-        if not key.is_valid(now):
+        fault = _fault(key, presented, now, elsewhere=tenant_slug not in (None, tenant.slug))
+        if fault is not None:
+            _note_refusal(key, fault, now)
             return None
         _note_use(key, now)
     return _principal(key)
@@ -49,6 +52,25 @@ def _tenant_of(lookup: str) -> TenantSummary | None:
         cursor.execute("SELECT * FROM public.keys_tenant(%s)", [lookup])
         row = cursor.fetchone()
     return TenantSummary(*row) if row else None
+
+
+def _fault(key: ApiKey, presented: tokens.Token, now: datetime, *, elsewhere: bool) -> str | None:
+    """Why the key does not count, None when it does. The secret comes first: who lacks it is told nothing else."""
+    if not hmac.compare_digest(bytes(key.digest), presented.digest):
+        return "mismatch"
+    if key.revoked_at is not None:
+        return "revoked"
+    if not key.is_valid(now):
+        return "expired"
+    return "elsewhere" if elsewhere else None
+
+
+def _note_refusal(key: ApiKey, fault: str, now: datetime) -> None:
+    """On record once a minute: a program that goes on with an old key, or someone who guesses, would fill it."""
+    quiet_since = now - USED_EVERY
+    unseen = Q(last_refused_at=None) | Q(last_refused_at__lt=quiet_since)
+    if ApiKey.objects.filter(unseen, pk=key.pk).update(last_refused_at=now):
+        record(f"key.refused.{fault}", tenant_id=key.tenant_id, acting=None, target=key.id)
 
 
 def _note_use(key: ApiKey, now: datetime) -> None:

@@ -31,6 +31,8 @@ class ApiKey(TenantModel):
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     """Right to about a minute."""
+    last_refused_at = models.DateTimeField(null=True, blank=True)
+    """When someone last tried it in vain; the audit record says why. Right to about a minute."""
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
