@@ -97,6 +97,48 @@ class Composing(Composed):
 
         return create_proxy(backend, cache_seconds=cache_seconds, **settings)
 
+    @classmethod
+    def from_openapi(
+        cls, openapi_spec: Any, client: Any = None, name: str = "OpenAPI Server", **options: Any
+    ) -> FastMCP:
+        """A server with a tool for each operation of an OpenAPI document (FASTMCP K-09).
+
+        `client` is an httpx2.AsyncClient with the API's address and credentials. `route_maps`, `route_map_fn`,
+        `mcp_component_fn`, `mcp_names`, `tags`, `validate_output` and `timeout` are OpenAPIProvider's; other options
+        are those of FastMCP.
+        """
+        from mcp_runtime.framework.openapi.provider import OpenAPIProvider
+
+        provider = OpenAPIProvider(openapi_spec, client, **_taken(options, _OPENAPI_OPTIONS))
+        server = cast("FastMCP", cls(name=name, **options))  # type: ignore[call-arg]  # FastMCP's constructor
+        server.add_provider(provider)
+        return server
+
+    @classmethod
+    def from_fastapi(
+        cls,
+        app: Any,
+        name: str | None = None,
+        *,
+        openapi_spec: Any = None,
+        httpx_client_kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> FastMCP:
+        """The same of an ASGI application in this process, by its own `openapi()` or by `openapi_spec`."""
+        from mcp_runtime.framework.openapi.provider import OpenAPIProvider, in_process
+
+        if openapi_spec is None:
+            described = getattr(app, "openapi", None)
+            if not callable(described):
+                raise TypeError(f"{type(app).__name__} has no openapi(): give its document as openapi_spec=.")
+            openapi_spec = described()
+        api = in_process(app, **(httpx_client_kwargs or {}))
+        provider = OpenAPIProvider(openapi_spec, api=api, **_taken(options, _OPENAPI_OPTIONS))
+        title = name or getattr(app, "title", None) or "FastAPI"
+        server = cast("FastMCP", cls(name=title, **options))  # type: ignore[call-arg]  # FastMCP's constructor
+        server.add_provider(provider)
+        return server
+
     def unmount(self, server: Any) -> None:
         """Take a mounted server out again. Raises NotFoundError."""
         from mcp_runtime.framework.composition.mounts import Mount
@@ -206,6 +248,22 @@ class _Awaited:
     async def _find(self) -> Component:
         found: Component | None = (await self._server.offer(self._kind)).find(self._key)
         return self._server._catalogues[self._kind].get(self._key) if found is None else found
+
+
+_OPENAPI_OPTIONS = (
+    "route_maps",
+    "route_map_fn",
+    "mcp_component_fn",
+    "mcp_names",
+    "tags",
+    "validate_output",
+    "timeout",
+)
+
+
+def _taken(options: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Those of `names` out of `options`."""
+    return {name: options.pop(name) for name in names if name in options}
 
 
 class _NotYet(NotFoundError, AttributeError):

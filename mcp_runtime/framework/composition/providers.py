@@ -150,7 +150,10 @@ class ProviderSource:
         return components if until > time.monotonic() else None
 
     async def load(self, kind: Kind) -> None:
-        components = list(await self.provider.listed(kind))
+        self.has(kind, list(await self.provider.listed(kind)))
+
+    def has(self, kind: Kind, components: Sequence[Component]) -> None:
+        """The provider's list of one kind, from now on for as long as the provider says."""
         now = self._loaded[kind] = time.monotonic()
         self._lists[kind] = (now + self.provider.cache_seconds, components)
 
