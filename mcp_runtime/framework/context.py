@@ -234,6 +234,13 @@ class Context:
         """Tell the client that a resource it watches has changed."""
         await self.send_notification("notifications/resources/updated", {"uri": str(uri)})
 
+    async def close_sse_stream(self) -> None:
+        """End the connection of the call's stream, not the call: the client comes back for the rest (PROTOCOL G-07).
+
+        Nothing happens where the client could not come back.
+        """
+        await self.send_notification("stoa/close_stream")
+
     # State: for this request, and copied into the contexts it opens; awaited, for the session (see `state`).
 
     def set_state(self, key: str, value: Any, *, serializable: bool = True) -> Stored:
