@@ -82,7 +82,16 @@ def test_the_inspector_lists_and_calls(
 ) -> None:
     def inspect(*method: str) -> Any:
         header = f"Authorization: Bearer {running_platform.api_key}"
-        command = [inspector, "--cli", f"{asking_url}/mcp", "--transport", "http", "--header", header, *options]
+        command: list[str | Path] = [
+            inspector,
+            "--cli",
+            f"{asking_url}/mcp",
+            "--transport",
+            "http",
+            "--header",
+            header,
+            *options,
+        ]
         return json.loads(_run([*command, "-q", "--format", "json", *method]).stdout)
 
     listed = inspect("--method", "tools/list")
@@ -121,7 +130,7 @@ async def test_mcp_remote_carries_a_client_of_processes_here(
         answer = await session.call_tool("add", {"a": 1, "b": 2})
 
     assert sorted(tool.name for tool in tools.tools) == EXPECTED["tools"]
-    assert EXPECTED["add"] in str(answer.content[0])
+    assert str(EXPECTED["add"]) in str(answer.content[0])
 
 
 def _environment(folder: Path, *wanted: str) -> Path:
