@@ -44,6 +44,7 @@ class Catalogue(Generic[C]):
         self._components: dict[str, list[C]] = {}
         """Each list begins with the highest version."""
         self._shown: tuple[C, ...] | None = None
+        self._guarded: bool | None = None
         self._definitions: dict[bool, tuple[dict[str, Any], ...]] = {}
         self._encoded: dict[bool, Raw] = {}
 
@@ -65,7 +66,9 @@ class Catalogue(Generic[C]):
     @property
     def guarded(self) -> bool:
         """Whether what is seen depends on who looks (`auth=`)."""
-        return any(component.auth for versions in self._components.values() for component in versions)
+        if self._guarded is None:
+            self._guarded = any(component.auth for versions in self._components.values() for component in versions)
+        return self._guarded
 
     def add(self, component: C) -> C:
         """Keep `component`; what happens to one of the same key is the policy's business. Returns the one kept."""
@@ -180,7 +183,7 @@ class Catalogue(Generic[C]):
 
     def forget(self) -> None:
         """Something changed: what was worked out counts no more."""
-        self._shown = None
+        self._shown = self._guarded = None
         self._definitions.clear()
         self._encoded.clear()
         if self.changed is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mcp_runtime.framework.errors import InvalidSignature, ValidationError
 from mcp_runtime.framework.functions.docstrings import parameter_descriptions
-from mcp_runtime.framework.functions.schemas import Schema, quiet_generator, tidy
+from mcp_runtime.framework.functions.schemas import Schema, quiet_generator, schema_errors, tidy
 from mcp_runtime.framework.functions.signature import Signature, callable_name
 
 if TYPE_CHECKING:
@@ -41,25 +41,39 @@ class Arguments:
     @functools.cached_property
     def _adapter(self) -> TypeAdapter[Any]:
         from pydantic import TypeAdapter
-        from pydantic.errors import PydanticUserError
+        from pydantic_core import SchemaError
 
-        name = callable_name(self._signature.function) or self._signature.noun
         try:
-            return TypeAdapter(cast(Any, _collector(self._signature, name)))
-        except PydanticUserError as error:
-            raise InvalidSignature(
-                f"The {self._signature.noun} {name!r} has a parameter that JSON cannot describe: {error.message}"
-            ) from error
+            try:
+                return TypeAdapter(cast(Any, _collector(self._signature, self._name)))
+            except SchemaError:  # `b: int = Field(...)` may stand behind a default: to Python it is one itself
+                return TypeAdapter(cast(Any, _collector(self._signature, self._name, by_name=True)))
+        except schema_errors() as error:
+            raise self._indescribable(error) from error
 
     @functools.cached_property
     def schema(self) -> Schema:
-        """The JSON Schema of the arguments, an object that takes nothing else."""
-        schema = tidy(self._adapter.json_schema(schema_generator=quiet_generator()))
+        """The JSON Schema of the arguments, an object that takes nothing else. Raises InvalidSignature."""
+        adapter = self._adapter
+        try:
+            schema = tidy(adapter.json_schema(schema_generator=quiet_generator()))
+        except schema_errors() as error:
+            raise self._indescribable(error) from error
         properties = schema.setdefault("properties", {})
         for name, text in parameter_descriptions(self._document).items():
             if name in properties and "description" not in properties[name]:
                 properties[name]["description"] = text
         return {"type": "object", **{key: value for key, value in schema.items() if key != "type"}}
+
+    @property
+    def _name(self) -> str:
+        return callable_name(self._signature.function) or self._signature.noun
+
+    def _indescribable(self, error: Exception) -> InvalidSignature:
+        why = (getattr(error, "message", None) or str(error)).rpartition("SchemaError: ")[2]
+        return InvalidSignature(
+            f"The {self._signature.noun} {self._name!r} has a parameter that JSON cannot describe: {why}"
+        )
 
     def validate(
         self, values: Mapping[str, Any], *, strict: bool = False, decode_texts: bool = False
@@ -110,7 +124,7 @@ def _decoded(values: Mapping[str, Any], error: PydanticError) -> dict[str, Any] 
     return decoded if decoded != values else None
 
 
-def _collector(signature: Signature, name: str) -> Callable[..., dict[str, Any]]:
+def _collector(signature: Signature, name: str, *, by_name: bool = False) -> Callable[..., dict[str, Any]]:
     """A function with the visible parameters, for pydantic to call; it hands back what it was called with."""
 
     def collect(**values: Any) -> dict[str, Any]:
@@ -121,7 +135,10 @@ def _collector(signature: Signature, name: str) -> Callable[..., dict[str, Any]]
     function = signature.function
     collect.__name__ = collect.__qualname__ = name
     collect.__module__ = getattr(function, "__module__", None) or __name__
-    collect.__signature__ = inspect.Signature(list(signature.parameters))  # type: ignore[attr-defined]
+    parameters = list(signature.parameters)
+    if by_name:
+        parameters = [parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in parameters]
+    collect.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     collect.__annotations__ = {parameter.name: parameter.annotation for parameter in signature.parameters}
     return collect
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from mcp_runtime.framework.errors import UnwritableResult
 from mcp_runtime.framework.functions.bounds import check_blocks
-from mcp_runtime.framework.functions.schemas import Schema, quiet_generator, tidy, wrap_result
+from mcp_runtime.framework.functions.schemas import Schema, quiet_generator, schema_errors, tidy, wrap_result
 from mcp_runtime.framework.media import Audio, File, Image
 from mcp_runtime.framework.types import (
     BlobResourceContents,
@@ -139,11 +139,10 @@ def output_schema_of(annotation: Any) -> Schema | None:
     if not _describable(annotation):
         return None
     from pydantic import TypeAdapter
-    from pydantic.errors import PydanticUserError
 
     try:
         schema = tidy(TypeAdapter(annotation).json_schema(mode="serialization", schema_generator=quiet_generator()))
-    except PydanticUserError:
+    except schema_errors():
         return None  # a class pydantic does not know: the tool still works, without structure
     return schema if schema.get("type") == "object" else wrap_result(schema)
 

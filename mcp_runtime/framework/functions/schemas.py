@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic.json_schema import GenerateJsonSchema
 
-__all__ = ("Schema", "quiet_generator", "tidy", "wrap_result")
+__all__ = ("Schema", "quiet_generator", "schema_errors", "tidy", "wrap_result")
 
 Schema = dict[str, Any]
 
@@ -31,6 +31,15 @@ def quiet_generator() -> type[GenerateJsonSchema]:
         ignored_warning_kinds = {*GenerateJsonSchema.ignored_warning_kinds, "non-serializable-default"}  # noqa: RUF012
 
     return Quiet
+
+
+@functools.cache
+def schema_errors() -> tuple[type[Exception], ...]:
+    """What pydantic raises for an annotation it can make nothing of."""
+    from pydantic.errors import PydanticUserError
+    from pydantic_core import PydanticSerializationError, SchemaError
+
+    return (PydanticUserError, SchemaError, PydanticSerializationError, TypeError, NotImplementedError, RecursionError)
 
 
 def tidy(schema: Schema) -> Schema:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import enum
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
@@ -469,3 +470,70 @@ def test_a_component_is_told_as_the_protocols_type() -> None:
     assert mcp.get_resource("data://r").to_mcp_resource().uri == "data://r"
     assert mcp.get_resource_template("data://{n}").to_mcp_template().uri_template == "data://{n}"
     assert mcp.get_prompt("p").to_mcp_prompt().name == "p"
+
+
+class Husband(BaseModel):
+    wife: Wife | None = None
+
+
+class Wife(BaseModel):
+    husband: Husband | None = None
+
+
+Husband.model_rebuild()
+
+
+@pytest.mark.fastmcp("T-13", "T-30")
+async def test_models_that_refer_to_each_other_are_taken_and_given() -> None:
+    mcp = FastMCP()
+
+    @mcp.tool
+    def marry(husband: Husband) -> Wife:
+        return Wife(husband=husband)
+
+    async with Client(mcp) as client:
+        tool = (await client.list_tools())[0]
+        result = await client.call_tool("marry", {"husband": {"wife": {"husband": None}}})
+
+    assert sorted(tool.input_schema["$defs"]) == ["Husband", "Wife"]
+    assert result.structured_content == {"husband": {"wife": {"husband": None}}}
+
+
+@pytest.mark.fastmcp("T-12", "T-13")
+@pytest.mark.parametrize(
+    ("annotation", "why"),
+    [
+        (Annotated[str, Field(pattern="(")], "regex parse error"),
+        (Callable[[int], int], "CallableSchema"),
+        (Literal[object()], "Unable to serialize"),
+        (3, "Unable to generate"),
+    ],
+    ids=["pattern", "callable", "literal", "number"],
+)
+async def test_an_annotation_that_means_nothing_is_an_error_naming_the_tool(annotation: Any, why: str) -> None:
+    def take(value: Any) -> int:
+        return 1
+
+    take.__annotations__["value"] = annotation
+
+    with pytest.raises(InvalidSignature, match=f"(?s)'take' has a parameter that JSON cannot describe: .*{why}"):
+        await schema_of(take)
+
+
+@pytest.mark.fastmcp("T-12")
+async def test_a_required_field_may_stand_behind_a_default() -> None:
+    mcp = FastMCP()
+
+    @mcp.tool
+    def take(a: int = Field(default=1), b: int = Field(description="needed")) -> int:
+        return a + b
+
+    async with Client(mcp) as client:
+        assert (await client.list_tools())[0].input_schema["required"] == ["b"]
+        assert await client.call_tool("take", {"b": 2}) == 3
+
+
+@pytest.mark.parametrize("thing", [5, {}], ids=["number", "dictionary"])
+def test_what_is_no_function_is_no_tool(thing: Any) -> None:
+    with pytest.raises(InvalidSignature, match="A tool is made from a function"):
+        FastMCP().tool()(thing)
