@@ -7,6 +7,7 @@ missing, the error names it with the extra that brings the driver.
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, ClassVar, SupportsFloat
@@ -23,6 +24,8 @@ class RemoteStore(Store):
     extra: ClassVar[str]
     options: ClassVar[frozenset[str]]
     required: ClassVar[tuple[frozenset[str], ...]] = ()
+    strategies: ClassVar[dict[str, str]] = {}
+    """Options that say how names become the service's, and the classes that make any text one."""
 
     def __init__(self, **options: Any) -> None:
         for name in options.keys() - self.options:
@@ -59,9 +62,17 @@ class RemoteStore(Store):
         """A driver's connections belong to the loop they were made in; another loop gets its own."""
         loop = asyncio.get_running_loop()
         if self._store is None or self._loop is not loop:
-            self._store, self._loop = self._class()(**self._given), loop
+            self._store, self._loop = self._make(), loop
         found: KeyValue = self._store
         return found
+
+    def _make(self) -> Any:
+        made = self._class()
+        module = import_module(f"key_value.aio.stores.{self.extra}.store")
+        named = {option: getattr(module, name)() for option, name in self.strategies.items()}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "A configured store is unstable")  # it says so of most of its stores
+            return made(**{**named, **self._given})
 
     def _class(self) -> Any:
         name = type(self).__name__
@@ -100,6 +111,9 @@ class MongoDBStore(RemoteStore):
     """`MongoDBStore(url="mongodb://…", db_name=…)`."""
 
     extra = "mongodb"
+    strategies: ClassVar[dict[str, str]] = {
+        "collection_sanitization_strategy": "MongoDBV1CollectionSanitizationStrategy",
+    }
     required = (frozenset({"client", "url"}),)
     options = frozenset(
         {"client", "url", "db_name", "coll_name", "default_collection", "auto_create"}
@@ -111,6 +125,10 @@ class ElasticsearchStore(RemoteStore):
     """`ElasticsearchStore(url="https://…", index_prefix="…")`."""
 
     extra = "elasticsearch"
+    strategies: ClassVar[dict[str, str]] = {
+        "key_sanitization_strategy": "ElasticsearchV1KeySanitizationStrategy",
+        "collection_sanitization_strategy": "ElasticsearchV1CollectionSanitizationStrategy",
+    }
     required = (frozenset({"elasticsearch_client", "url"}), frozenset({"index_prefix"}))
     options = frozenset(
         {"elasticsearch_client", "url", "api_key", "index_prefix", "default_collection", "auto_create"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,10 +14,13 @@ from redis.asyncio import Redis
 
 from mcp_runtime.framework.storage import (
     DiskStore,
+    DynamoDBStore,
+    ElasticsearchStore,
     FernetEncryptionWrapper,
     FileTreeStore,
     KeyValue,
     MemoryStore,
+    MongoDBStore,
     PrefixCollectionsWrapper,
     PrefixKeysWrapper,
     RedisStore,
@@ -24,10 +28,10 @@ from mcp_runtime.framework.storage import (
     TTLWrapper,
 )
 from mcp_runtime.framework.storage.errors import InvalidEntry
+from tests.mcp_runtime.framework.storage import services
 
 NASTY = [
     *string.punctuation,
-    "",
     "..",
     "../../etc/passwd",
     "a/b",
@@ -49,6 +53,9 @@ NASTY = [
         pytest.param(
             "redis", marks=[pytest.mark.fastmcp("B-03"), pytest.mark.filterwarnings("ignore:Call to deprecated")]
         ),
+        pytest.param("dynamodb", marks=pytest.mark.fastmcp("B-04")),
+        pytest.param("mongodb", marks=pytest.mark.fastmcp("B-05")),
+        pytest.param("elasticsearch", marks=pytest.mark.fastmcp("B-06")),
         pytest.param("encrypted", marks=pytest.mark.fastmcp("B-08")),
         pytest.param("ttl", marks=pytest.mark.fastmcp("B-10", status="document")),
         "prefixed",
@@ -56,15 +63,31 @@ NASTY = [
     ]
 )
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KeyValue]:
-    client: Any = None
+    async with AsyncExitStack() as opened:
+        made = await opened.enter_async_context(await a_store(request, tmp_path, opened))
+        yield made
+
+
+async def a_store(request: pytest.FixtureRequest, tmp_path: Path, opened: AsyncExitStack) -> Any:
+    made: Any
     match cast(str, request.param):
         case "disk":
-            made: Any = DiskStore(directory=tmp_path / "new" / "folder")
+            made = DiskStore(directory=tmp_path / "new" / "folder")
         case "filetree":
             made = FileTreeStore(data_directory=tmp_path)
         case "redis":
             client = Redis.from_url(request.getfixturevalue("redis_url"), decode_responses=True)
+            opened.push_async_callback(client.aclose)
             made = RedisStore(client=client, default_collection=tmp_path.name)
+        case "dynamodb":
+            address = await opened.enter_async_context(services.dynamodb())
+            keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "eu-central-1"}
+            made = DynamoDBStore(table_name="tokens", endpoint_url=address, **keys)
+        case "mongodb":
+            made = MongoDBStore(url=await opened.enter_async_context(services.mongodb()), db_name="tokens")
+        case "elasticsearch":
+            address = await opened.enter_async_context(services.elasticsearch())
+            made = ElasticsearchStore(url=address, index_prefix="tokens")
         case "encrypted":
             made = FernetEncryptionWrapper(key_value=MemoryStore(), fernet=Fernet(Fernet.generate_key()))
         case "ttl":
@@ -75,10 +98,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             made = SingleCollectionWrapper(MemoryStore(), "all")
         case _:
             made = MemoryStore()
-    async with made:
-        yield made
-    if client is not None:
-        await client.aclose()
+    return made
 
 
 async def test_what_was_put_is_there_until_it_is_deleted(store: KeyValue) -> None:
