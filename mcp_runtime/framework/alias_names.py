@@ -94,6 +94,16 @@ _TASKS = _at(f"{_FRAMEWORK}.components.tasks", "TaskConfig")
 _CLIENTS = _at(_CLIENT, "Client", "CallToolResult")
 _MCP_ERROR = _at(_PROTOCOL_ERRORS, "McpError")
 
+_COMPOSITION = f"{_FRAMEWORK}.composition"
+_TRANSFORMED = _at(f"{_COMPOSITION}.arguments", "ArgTransform") | _at(
+    f"{_COMPOSITION}.transformed", "TransformedTool", "forward", "forward_raw"
+)
+_TRANSFORMS = _at(f"{_COMPOSITION}.transforms", "Namespace", "ToolTransform", "Transform", "Visibility")
+_CONFIGS = _at(f"{_COMPOSITION}.transforms", "ArgTransformConfig", "ToolTransformConfig")
+_SOURCES = _at(f"{_COMPOSITION}.providers", "FastMCPProvider", "Provider")
+_PROXIES = f"{_COMPOSITION}.proxy"
+_OPENAPI = f"{_FRAMEWORK}.openapi"
+
 _PROVIDERS = _at(
     _AUTH,
     "AccessToken",
@@ -129,7 +139,10 @@ MODULES: dict[str, dict[str, str] | str] = {
     "fastmcp.resources.security": _RESOURCES,
     "fastmcp.resources.template": _RESOURCES,
     "fastmcp.resources.types": _RESOURCES,
-    "fastmcp.server": _SERVER,
+    "fastmcp.experimental": {},
+    "fastmcp.experimental.server": {},
+    "fastmcp.experimental.server.openapi": _OPENAPI,
+    "fastmcp.server": _SERVER | _at(_PROXIES, "create_proxy"),
     "fastmcp.server.auth": _CHECKS | _PROVIDERS,
     "fastmcp.server.auth.auth": _PROVIDERS,
     "fastmcp.server.auth.providers": {},
@@ -141,14 +154,30 @@ MODULES: dict[str, dict[str, str] | str] = {
     "fastmcp.server.dependencies": _DEPENDENCIES,
     "fastmcp.server.elicitation": _ANSWERS,
     "fastmcp.server.lifespan": _LIFESPANS,
-    "fastmcp.server.server": _SERVER,
+    "fastmcp.server.openapi": _OPENAPI,
+    "fastmcp.server.openapi.components": f"{_OPENAPI}.components",
+    "fastmcp.server.openapi.routing": f"{_OPENAPI}.routing",
+    "fastmcp.server.providers": _SOURCES | _at(_PROXIES, "ProxyProvider") | _at(_OPENAPI, "OpenAPIProvider"),
+    "fastmcp.server.providers.base": _SOURCES,
+    "fastmcp.server.providers.fastmcp_provider": _SOURCES,
+    "fastmcp.server.providers.openapi": _OPENAPI,
+    "fastmcp.server.providers.openapi.routing": f"{_OPENAPI}.routing",
+    "fastmcp.server.providers.proxy": _PROXIES,
+    "fastmcp.server.proxy": _PROXIES,
+    "fastmcp.server.server": _SERVER | _at(_PROXIES, "create_proxy"),
     "fastmcp.server.tasks": _TASKS,
     "fastmcp.server.tasks.config": _TASKS,
-    "fastmcp.tools": _TOOLS,
+    "fastmcp.server.transforms": _TRANSFORMS,
+    "fastmcp.server.transforms.namespace": _TRANSFORMS,
+    "fastmcp.server.transforms.tool_transform": _TRANSFORMS | _CONFIGS,
+    "fastmcp.server.transforms.visibility": _TRANSFORMS,
+    "fastmcp.tools": _TOOLS | _TRANSFORMED,
     "fastmcp.tools.base": _TOOLS,
     "fastmcp.tools.tool": _TOOLS,
+    "fastmcp.tools.tool_transform": _TRANSFORMED | _CONFIGS,
     "fastmcp.utilities": {},
     "fastmcp.utilities.lifespan": _LIFESPANS,
+    "fastmcp.utilities.openapi": f"{_OPENAPI}.documents",
     "fastmcp.utilities.logging": _LOGGING,
     "fastmcp.utilities.tasks": _TASKS,
     "fastmcp.utilities.types": _MEDIA,

@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from mcp_runtime.framework.composition.sources import Kind
     from mcp_runtime.framework.storage.base import KeyValue
 
-__all__ = ("CacheSettings", "CallToolSettings", "ResponseCachingMiddleware")
+__all__ = (
+    "CacheSettings",
+    "CallToolSettings",
+    "GetPromptSettings",
+    "ListPromptsSettings",
+    "ListResourcesSettings",
+    "ListToolsSettings",
+    "ReadResourceSettings",
+    "ResponseCachingMiddleware",
+)
 
 MINUTES_5 = 300
 HOUR = 3600
@@ -50,6 +59,10 @@ class CallToolSettings(CacheSettings, total=False):
 
     included_tools: Sequence[str]
     excluded_tools: Sequence[str]
+
+
+ListToolsSettings = ListResourcesSettings = ListPromptsSettings = CacheSettings
+ReadResourceSettings = GetPromptSettings = CacheSettings
 
 
 class ResponseCachingMiddleware(Middleware):
