@@ -220,6 +220,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.exit(_up(arguments[1:]))
         if arguments[:1] == ["runner"]:
             sys.exit(_runner(arguments[1:]))
+        if arguments and arguments[0] in ("run", "dev", "inspect"):
+            sys.exit(_server(arguments))
         if arguments[:1] == ["manage"]:
             sys.exit(_manage(arguments[1:]))
         app(arguments, exit_on_error=False)
@@ -235,6 +237,21 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
+@app.command(name="run")
+def _run_help() -> None:
+    """Run a server by itself: stoa run server.py --transport http. `stoa run --help` has its options."""
+
+
+@app.command(name="dev")
+def _dev_help() -> None:
+    """Run a server with a page to try it on, and start it anew when a file changes."""
+
+
+@app.command(name="inspect")
+def _inspect_help() -> None:
+    """Say what a server offers, and what good practice would change."""
+
+
 @app.command(name="up")
 def _up_help() -> None:
     """Start everything on this machine: services, platform and a demo. `stoa up --help` has its options."""
@@ -248,6 +265,13 @@ def _runner_help() -> None:
 @app.command(name="manage")
 def _manage_help() -> None:
     """Run a Django command in the installation that `stoa up` runs here, such as `password_link`."""
+
+
+def _server(arguments: list[str]) -> int:
+    """Verbs about one server, without a platform: the same ones that `fastmcp` has inside sandboxes."""
+    from mcp_runtime.framework.console.main import main as console
+
+    return console(arguments, program="stoa")
 
 
 def _manage(arguments: list[str]) -> int:
