@@ -2,8 +2,8 @@
 
     FASTMCP_MASK_ERROR_DETAILS=true FASTMCP_LOG_LEVEL=DEBUG python server.py
 
-`settings` is read once, when this module is first imported; a program may assign to its members before it makes a
-server. What is said to a constructor, an explicit False too, beats it.
+`settings` is read once, when one is first asked for; a program may assign to its members before it makes a server. What
+is said to a constructor, an explicit False too, beats it.
 """
 
 from __future__ import annotations
@@ -53,13 +53,28 @@ class Settings:
     show_server_banner: bool
 
     def __init__(self, environment: Mapping[str, str] | None = None, **values: Any) -> None:
-        given = _upper(os.environ if environment is None else environment)
+        if values.keys() - _FIELDS.keys():
+            raise TypeError(
+                f"There is no setting {min(values.keys() - _FIELDS.keys())!r}; there are {', '.join(_FIELDS)}."
+            )
+        vars(self).update(values)
+        if environment is not None:
+            self._read(environment)
+
+    def __getattr__(self, name: str) -> Any:
+        """The process's environment is read at the first use: a worker gets its own after it was forked."""
+        if name not in _FIELDS:
+            raise AttributeError(f"There is no setting {name!r}; there are {', '.join(_FIELDS)}.")
+        self._read(os.environ)
+        return vars(self)[name]
+
+    def _read(self, environment: Mapping[str, str]) -> None:
+        given = _upper(environment)
+        found: dict[str, Any] = {}
         for name, (default, read) in _FIELDS.items():
             text = given.get(f"FASTMCP_{name.upper()}")
-            value = default if text is None else _read(name, text, read)
-            setattr(self, name, values.pop(name, value))
-        if values:
-            raise TypeError(f"There is no setting {min(values)!r}; there are {', '.join(_FIELDS)}.")
+            found[name] = default if text is None else _read(name, text, read)
+        vars(self).update(found | vars(self))
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.model_dump().items())})"

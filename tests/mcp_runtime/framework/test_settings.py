@@ -99,3 +99,15 @@ def test_the_environment_reaches_a_program(monkeypatch: pytest.MonkeyPatch) -> N
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert answer.stdout == "True\n"
+
+
+def test_the_environment_is_read_at_the_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = Settings()
+    mine.port = 1
+
+    monkeypatch.setenv("FASTMCP_HOST", "0.0.0.0")
+    monkeypatch.setenv("FASTMCP_PORT", "9")
+
+    assert (mine.host, mine.port) == ("0.0.0.0", 1)
+    with pytest.raises(AttributeError, match="no setting 'prot'"):
+        _ = mine.prot
