@@ -302,7 +302,9 @@ class Context:
     @property
     def session_id(self) -> str:
         """The transport's session; where there is none, one made up for this request (FASTMCP C-13)."""
-        session: str | None = getattr(self._exchange, "session_id", None)
+        from mcp_runtime.framework.exchange import session_of
+
+        session = session_of(self._exchange)
         if session is None:
             session = self._state.setdefault("_session_id", os.urandom(16).hex())
         return session

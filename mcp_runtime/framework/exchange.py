@@ -22,6 +22,7 @@ __all__ = (
     "can_answer",
     "declares",
     "notify",
+    "session_of",
 )
 
 ANSWER_SECONDS = 300.0
@@ -120,6 +121,12 @@ def declares(exchange: Exchange, method: str, *, needs: str | None = None) -> bo
     if needs == "form":  # an empty elicitation capability means forms
         return "form" in declared or not declared
     return declared.get(needs) is not None
+
+
+def session_of(exchange: Exchange) -> str | None:
+    """What names the client's session: the transport's word for it, or the platform's; None where there is none."""
+    named: str | None = getattr(exchange, "session_id", None)
+    return exchange.caller.session if named is None else named
 
 
 def notify(exchange: Exchange, method: str, params: dict[str, Any]) -> None:

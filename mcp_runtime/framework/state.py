@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from mcp_runtime.framework.errors import ToolError
+from mcp_runtime.framework.exchange import session_of as name_of_session
 from mcp_runtime.framework.functions.injection import Dependency, Scope
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ _SECONDS = 24 * 3600.0
 def session_of(context: Context) -> Session | None:
     """The state of the request's session; without one, of its user; None where there is neither."""
     caller = context.exchange.caller
-    session: str | None = getattr(context.exchange, "session_id", None)
+    session = name_of_session(context.exchange)
     if session is not None:
         return Session(_store(context.fastmcp), _key("session", caller.subject, session))
     if caller.subject:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from functools import partial
+from hashlib import sha256
 
 import msgspec
 
@@ -106,7 +107,8 @@ class Conversation:
         announce = partial(services.hub.announce, visit.plan.endpoint_id)
         events = CallEvents(request, way, announce)
         asker = self.asker(request, way)
-        call = Call(request, visit.head.routing, visit.plan, visit.principal, visit.record, events, asker)
+        name = sha256(self.session.id.encode()).hexdigest()
+        call = Call(request, visit.head.routing, visit.plan, visit.principal, visit.record, events, asker, session=name)
         task = asyncio.create_task(dispatch.answer(call), name="call in a session")
         task.add_done_callback(lambda _: services.limits.give_call(visit.principal))
         services.hub.call_begins(self.session.id, request.id, task)

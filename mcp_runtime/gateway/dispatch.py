@@ -60,6 +60,8 @@ class Call:
     """Puts the worker's questions to the client; None for clients that cannot be asked."""
     rounds: bool = False
     """Whether the client may be given questions as the answer (PROTOCOL 2.7)."""
+    session: str | None = None
+    """What the worker knows the client's session by."""
 
     def caller(self) -> Caller:
         """What the worker is told."""
@@ -73,6 +75,7 @@ class Call:
             client_capabilities=request.capabilities,
             progress=request.progress_token is not None,
             log_level=request.log_level,
+            session=self.session,
         )
 
 

@@ -54,6 +54,8 @@ class Caller(msgspec.Struct, frozen=True):
     """Whether the client asked for progress notifications."""
     log_level: str | None = None
     """The lowest level the client wants; None sends it no log messages."""
+    session: str | None = None
+    """A name for the client's session, the same for all calls in it; not the id, which is the client's to know."""
 
 
 class Manifest(msgspec.Struct):

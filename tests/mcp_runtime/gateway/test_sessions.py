@@ -58,6 +58,8 @@ class Asking:
                 for level in ("debug", "error"):
                     on_event("notifications/message", msgspec.Raw(msgspec.json.encode({"level": level, "data": level})))
                 return {"content": [{"type": "text", "text": caller.log_level or ""}]}
+            case "session":
+                return {"content": [{"type": "text", "text": caller.session or ""}]}
         return await self.world.server(method, params, caller, on_event)
 
 
@@ -495,3 +497,13 @@ async def test_sessions_that_cannot_be_kept_are_refused_and_nothing_else(world: 
 
         assert refused.status_code == 503
         assert (await door.modern("tools/list")).status_code == 200
+
+
+@pytest.mark.fastmcp("C-13", status="safer")
+async def test_a_server_knows_the_session_by_a_name_that_opens_nothing(pair: Pair) -> None:
+    first, second = await connect(pair), await connect(pair)
+
+    names = [text((await one.call("session", id=number)).json()) for number, one in enumerate((first, first, second))]
+
+    assert names[0] == names[1] != names[2]
+    assert first.session not in names
