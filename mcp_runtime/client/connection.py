@@ -10,6 +10,7 @@ from typing import Any, Self
 from mcp_runtime.client.handlers import Handlers, ProgressHandler
 from mcp_runtime.client.transports.base import Transport
 from mcp_runtime.framework.errors import ClientError
+from mcp_runtime.framework.settings import settings
 from mcp_runtime.framework.types import Implementation, InitializeResult
 from mcp_runtime.protocol.errors import McpError
 
@@ -41,7 +42,7 @@ class Connection:
         self._handlers = handlers
         self._client_info = client_info
         self._timeout = as_seconds(timeout)
-        self._init_timeout = as_seconds(init_timeout)
+        self._init_timeout = settings.client_init_timeout if init_timeout is None else as_seconds(init_timeout)
         self._auto_initialize = auto_initialize
         self._rounds = rounds
         self._users = 0

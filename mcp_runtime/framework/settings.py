@@ -29,8 +29,6 @@ class Settings:
     """The settings, as attributes. Raises SettingsError for a variable that cannot be read."""
 
     log_level: str
-    log_enabled: bool
-    debug: bool
     mask_error_details: bool
     strict_input_validation: bool
     tool_attempt_parse_json_args: bool
@@ -148,8 +146,6 @@ def _seconds(text: str) -> float | None:
 
 _FIELDS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "log_level": ("INFO", _one_of(*_LEVELS)),
-    "log_enabled": (True, _truth),
-    "debug": (False, _truth),
     "mask_error_details": (False, _truth),
     "strict_input_validation": (False, _truth),
     "tool_attempt_parse_json_args": (False, _truth),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
+from mcp_runtime.client import Client
 from mcp_runtime.framework import FastMCP
+from mcp_runtime.framework.middleware import Middleware
 from mcp_runtime.framework.settings import Settings, SettingsError, settings
 
 pytestmark = pytest.mark.fastmcp("S-11")
@@ -111,3 +114,15 @@ def test_the_environment_is_read_at_the_first_use(monkeypatch: pytest.MonkeyPatc
     assert (mine.host, mine.port) == ("0.0.0.0", 1)
     with pytest.raises(AttributeError, match="no setting 'prot'"):
         _ = mine.prot
+
+
+async def test_a_client_waits_for_its_server_as_long_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "client_init_timeout", 0.01)
+
+    class Slow(Middleware):
+        async def on_request(self, context: Any, call_next: Any) -> Any:
+            await asyncio.Event().wait()
+
+    with pytest.raises(RuntimeError, match="Failed to initialize server session"):
+        async with Client(FastMCP(middleware=[Slow()])):
+            pass
