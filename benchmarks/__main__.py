@@ -18,6 +18,7 @@ from benchmarks.report import page
 NAMES = (
     "framework_import",
     "framework_call",
+    "framework_mounts",
     "gateway_call",
     "gateway_lists",
     "gateway_endpoints",

@@ -69,6 +69,7 @@ class Composed:
         self._sources: list[Source] = []
         self._transforms: list[Transform] = []
         self._views: dict[Kind, View[Any]] = {}
+        self._varying: dict[Kind, bool] = {}
         self._watchers: list[Callable[[], Watcher | None]] = []
         self._started = False
         self.holders: set[Mount] = set()
@@ -143,7 +144,11 @@ class Composed:
         return self.intercepts(LIST_METHODS[kind]) or self._varies(kind)
 
     def _varies(self, kind: Kind) -> bool:
-        return self._catalogues[kind].guarded or any(source.dynamic(kind) for source in self._sources)
+        known = self._varying.get(kind)
+        if known is None:
+            known = self._catalogues[kind].guarded or any(source.dynamic(kind) for source in self._sources)
+            self._varying[kind] = known
+        return known
 
     async def refresh(self, kind: Kind) -> bool:
         """Look again at what other servers offer, where that is not told us. Whether anything is new."""
@@ -219,7 +224,6 @@ class Composed:
         return View(
             shown,
             hidden - {component.key for component in shown},
-            dynamic=any(source.dynamic(kind) for source in self._sources),
             expires=expires,
         )
 
@@ -237,6 +241,7 @@ class Composed:
 
     def _changed(self, kind: Kind) -> None:
         self._views.pop(kind, None)
+        self._varying.pop(kind, None)
         for reference in list(self._watchers):
             watcher = reference()
             if watcher is None:

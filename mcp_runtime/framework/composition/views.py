@@ -24,11 +24,9 @@ C = TypeVar("C", bound=Component)
 class View(Generic[C]):
     """Has of a Catalogue what serving needs."""
 
-    def __init__(self, components: Iterable[C], hidden: Iterable[str], *, dynamic: bool, expires: float | None) -> None:
+    def __init__(self, components: Iterable[C], hidden: Iterable[str], *, expires: float | None) -> None:
         self._components = {component.key: component for component in components}
         self._hidden = frozenset(hidden)
-        self.dynamic = dynamic
-        """Whether the list is worked out for each request, as middleware of a mounted server wants it."""
         self._expires = expires
         self._definitions: dict[bool, tuple[dict[str, Any], ...]] = {}
         self._encoded: dict[bool, Raw] = {}
