@@ -21,6 +21,7 @@ __all__ = (
     "LogMessage",
     "ProgressHandler",
     "RequestContext",
+    "Roots",
     "SamplingHandler",
 )
 

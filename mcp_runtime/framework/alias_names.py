@@ -13,6 +13,7 @@ __all__ = ("DECORATING", "MODULES", "PACKAGES")
 _FRAMEWORK = "mcp_runtime.framework"
 _TYPES = f"{_FRAMEWORK}.types"
 _CLIENT = "mcp_runtime.client"
+_HANDLERS = f"{_CLIENT}.handlers"
 _PROTOCOL_ERRORS = "mcp_runtime.protocol.errors"
 _MIDDLEWARE = f"{_FRAMEWORK}.middleware"
 _AUTH = f"{_FRAMEWORK}.auth"
@@ -126,8 +127,15 @@ MODULES: dict[str, dict[str, str] | str] = {
     "fastmcp": _SERVER | _at(_CLIENT, "Client") | _at(f"{_FRAMEWORK}.settings", "settings", "Settings"),
     "fastmcp.client": _at(_CLIENT, "Client"),
     "fastmcp.client.client": _CLIENTS,
-    "fastmcp.client.elicitation": _at(_TYPES, "ElicitResult"),
-    "fastmcp.client.logging": _at(f"{_CLIENT}.handlers", "LogMessage"),
+    "fastmcp.client.elicitation": _at(_TYPES, "ElicitResult", "ElicitRequestParams")
+    | _at(_HANDLERS, "ElicitationHandler", "RequestContext"),
+    "fastmcp.client.logging": _at(_HANDLERS, "LogHandler", "LogMessage"),
+    "fastmcp.client.messages": _at(f"{_CLIENT}.messages", "MessageHandler"),
+    "fastmcp.client.progress": _at(_HANDLERS, "ProgressHandler"),
+    "fastmcp.client.roots": _at(_HANDLERS, "Roots"),
+    "fastmcp.client.sampling": _at(_TYPES, "SamplingMessage", "CreateMessageResult")
+    | _at(_HANDLERS, "RequestContext", "SamplingHandler")
+    | {"SamplingParams": f"{_TYPES}:CreateMessageRequestParams"},
     "fastmcp.dependencies": _DEPENDENCIES,
     "fastmcp.exceptions": _ERRORS | _MCP_ERROR,
     "fastmcp.prompts": _PROMPTS,
@@ -151,6 +159,8 @@ MODULES: dict[str, dict[str, str] | str] = {
     "fastmcp.server.middleware.middleware": f"{_MIDDLEWARE}.base",
     "fastmcp.server.middleware.ratelimit": f"{_MIDDLEWARE}.rate_limiting",
     "fastmcp.server.context": _at(f"{_FRAMEWORK}.context", "Context") | _ANSWERS,
+    "fastmcp.server.sampling": _at(f"{_FRAMEWORK}.asking.sampling", "SampleStep", "SamplingResult"),
+    "fastmcp.server.sessions": f"{_FRAMEWORK}.state",
     "fastmcp.server.dependencies": _DEPENDENCIES,
     "fastmcp.server.elicitation": _ANSWERS,
     "fastmcp.server.lifespan": _LIFESPANS,
@@ -193,6 +203,7 @@ MODULES: dict[str, dict[str, str] | str] = {
     "mcp.shared": {},
     "mcp.shared.auth": _at(f"{_AUTH}.grants", "OAuthToken")
     | {"OAuthClientInformationFull": f"{_AUTH}.grants:OAuthClient"},
+    "mcp.shared.context": _at(_HANDLERS, "RequestContext"),
     "mcp.shared.exceptions": _MCP_ERROR,
     "mcp.types": _TYPES,
     **STORAGE,

@@ -174,6 +174,27 @@ async def test_a_client_without_tools_for_its_model_is_not_asked_for_them() -> N
             await client.call_tool("think")
 
 
+@pytest.mark.fastmcp("C-08", "S-11")
+@pytest.mark.parametrize(
+    ("behaviour", "client", "answer"),
+    [
+        (None, None, "server's"),
+        ("fallback", "client's", "client's"),
+        ("always", "client's", "server's"),
+    ],
+)
+async def test_the_server_may_have_a_model_of_its_own(behaviour: Any, client: str | None, answer: str) -> None:
+    mcp = FastMCP(sampling_handler=lambda *_: "server's", sampling_handler_behavior=behaviour)
+
+    @mcp.tool
+    async def think(ctx: Context) -> str | None:
+        return (await ctx.sample("Well?")).text
+
+    handler = None if client is None else lambda *_: client
+    async with Client(mcp, sampling_handler=handler) as connected:
+        assert await connected.call_tool("think") == answer
+
+
 class Quiet:
     """A client that is asked and never answers."""
 
