@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ("ProxyStore", "Records")
 
+_MOST_BYTES = 512 * 1024 * 1024
+"""Strangers may register: what was written longest ago leaves first."""
+
 
 class Records:
     """One kind of record, by the digest of a secret or by a name."""
@@ -67,7 +70,8 @@ class ProxyStore:
     def _wrapped(self) -> KeyValue:
         store = self._given
         if store is None:
-            store = DiskStore(directory=_data_folder() / "oauth-proxy" / self._keys.fingerprint)
+            folder = _data_folder() / "oauth-proxy" / self._keys.fingerprint
+            store = DiskStore(directory=folder, max_size=_MOST_BYTES)
         return FernetEncryptionWrapper(
             PrefixCollectionsWrapper(store, "mcp-oauth-proxy"),
             fernet=lambda: fernet_of(self._keys.storage),

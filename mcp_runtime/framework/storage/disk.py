@@ -38,7 +38,7 @@ class DiskStore(Store):
         auto_create: bool = True,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._root = Path(directory)
+        self._root = Path(directory).expanduser()
         self._most = max_size
         self._default = default_collection or DEFAULT_COLLECTION
         self._creates = auto_create

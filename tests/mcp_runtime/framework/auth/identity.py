@@ -363,6 +363,16 @@ class Clerk(IdentityProvider):
         return httpx2.Response(200, json={**said, "iat": int(time.time()), "exp": int(time.time()) + 600})
 
 
+class HuggingFace(IdentityProvider):
+    authorize_url = "https://huggingface.co/oauth/authorize"
+    token_url = "https://huggingface.co/oauth/token"
+
+    def serve(self, url: str, request: httpx2.Request) -> httpx2.Response:
+        if url != "https://huggingface.co/oauth/userinfo" or self.of_bearer(request) is None:
+            return httpx2.Response(401)
+        return httpx2.Response(200, json={"sub": "62f2", "preferred_username": "ada", "name": "Ada"})
+
+
 class OCI(OpenIDProvider):
     """Its document names an issuer that has no document."""
 

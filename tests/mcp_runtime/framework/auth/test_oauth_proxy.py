@@ -96,6 +96,19 @@ async def test_the_cookie_is_for_this_host_over_https_and_out_of_reach_of_script
     assert "Domain" not in cookie
 
 
+async def test_on_this_machine_without_https_the_cookie_is_a_plain_one() -> None:
+    provider = GitHubProvider(
+        client_id=CLIENT_ID, client_secret=CLIENT_SECRET, base_url="http://localhost:8000", client_storage=MemoryStore()
+    )
+    async with site(provider) as web:
+        client = McpClient(web)
+        await client.register()
+        page = await web.get((await client.authorize()).headers["location"])
+
+    assert page.headers["set-cookie"].startswith("mcp_login=")
+    assert "Secure" not in page.headers["set-cookie"]
+
+
 @pytest.mark.fastmcp("A-13")
 async def test_a_person_who_denies_sends_the_client_away(ada: Person) -> None:
     answer = answer_in(await ada.decide(await ada.consent_page(), "deny"))

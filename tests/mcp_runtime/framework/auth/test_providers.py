@@ -16,6 +16,7 @@ from mcp_runtime.framework.auth.providers.clerk import ClerkProvider
 from mcp_runtime.framework.auth.providers.discord import DiscordProvider
 from mcp_runtime.framework.auth.providers.github import GitHubProvider
 from mcp_runtime.framework.auth.providers.google import GoogleProvider
+from mcp_runtime.framework.auth.providers.huggingface import HuggingFaceProvider
 from mcp_runtime.framework.auth.providers.oci import OCIProvider
 from mcp_runtime.framework.auth.providers.workos import WorkOSProvider
 from mcp_runtime.framework.storage import MemoryStore
@@ -65,6 +66,7 @@ PROVIDERS: dict[str, tuple[type[IdentityProvider], Make, dict[str, Any], list[st
     ),
     "discord": (identity.Discord, DiscordProvider, {}, ["identify"], {"sub": "80", "username": "ada"}),
     "clerk": (identity.Clerk, ClerkProvider, {"domain": "acme.clerk.accounts.dev"}, ["openid"], {"sub": "user_2"}),
+    "huggingface": (identity.HuggingFace, HuggingFaceProvider, {}, ["openid", "profile"], {"sub": "62f2"}),
     "oci": (identity.OCI, OCIProvider, {"config_url": identity.OCI.config_url}, ["openid"], {"sub": "user-1"}),
 }
 ROWS = {
@@ -76,6 +78,7 @@ ROWS = {
     "cognito": "A-08",
     "discord": "A-15",
     "clerk": "A-15",
+    "huggingface": "A-15",
     "oci": "A-15",
 }
 EACH = [pytest.param(name, id=name, marks=pytest.mark.fastmcp(ROWS[name], "A-12")) for name in PROVIDERS]

@@ -12,6 +12,7 @@ import pytest
 from mcp_runtime.framework.auth.provider import RemoteAuthProvider
 from mcp_runtime.framework.auth.providers.descope import DescopeProvider
 from mcp_runtime.framework.auth.providers.keycloak import KeycloakAuthProvider
+from mcp_runtime.framework.auth.providers.propelauth import PropelAuthProvider
 from mcp_runtime.framework.auth.providers.scalekit import ScalekitProvider
 from mcp_runtime.framework.auth.providers.supabase import SupabaseProvider
 from mcp_runtime.framework.auth.providers.workos import AuthKitProvider
@@ -166,6 +167,29 @@ async def test_clients_find_their_way_to_the_provider(name: str) -> None:
     assert resource["resource"] == f"{BASE}/mcp"
     assert copy.json()["issuer"] == idp.issuer
     assert copy.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.fastmcp("A-15", status="later")
+async def test_propelauth_is_asked_about_each_token() -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert str(request.url) == "https://auth.example.com/oauth/2.1/introspect"
+        known = b"token=good" in request.content
+        said = {"active": True, "client_id": "cli", "sub": "user-1", "scope": "read", "aud": f"{BASE}/mcp"}
+        return httpx2.Response(200, json=said if known else {"active": False})
+
+    provider = PropelAuthProvider(
+        auth_url="https://auth.example.com",
+        introspection_client_id="me",
+        introspection_client_secret="secret",
+        base_url=BASE,
+        resource=f"{BASE}/mcp",
+        http_client=httpx2.AsyncClient(transport=httpx2.MockTransport(answer)),
+    )
+    async with site(provider) as client:
+        statuses = [(await client.post("/mcp", headers=bearer(token))).status_code for token in ("good", "other")]
+
+    assert statuses == [200, 401]
+    assert provider.authorization_servers == ["https://auth.example.com/oauth/2.1"]
 
 
 async def test_a_copy_that_cannot_be_had_is_an_error_and_no_empty_document() -> None:
