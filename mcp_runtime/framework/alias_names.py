@@ -55,6 +55,7 @@ _PROMPTS = _at(f"{_FRAMEWORK}.components", "Prompt", "FunctionPrompt", "Message"
     _TYPES, "PromptArgument", "PromptMessage", "TextContent"
 )
 _PROMPTS |= _at(_DECORATORS, "prompt")
+_SDK_PROMPTS = _PROMPTS | _at(f"{_FRAMEWORK}.components.prompt", "AssistantMessage", "UserMessage")
 _ANSWERS = _at(f"{_FRAMEWORK}.asking.elicitation", "AcceptedElicitation", "DeclinedElicitation", "CancelledElicitation")
 _ERRORS = _at(
     f"{_FRAMEWORK}.errors",
@@ -200,6 +201,9 @@ MODULES: dict[str, dict[str, str] | str] = {
     | _at(_AUTH, "AccessToken"),
     "mcp.server.auth.settings": _at(_AUTH, "ClientRegistrationOptions", "RevocationOptions"),
     "mcp.server.fastmcp": _SERVER | _MEDIA,
+    "mcp.server.fastmcp.exceptions": _ERRORS,
+    "mcp.server.fastmcp.prompts": _SDK_PROMPTS,
+    "mcp.server.fastmcp.prompts.base": _SDK_PROMPTS,
     "mcp.shared": {},
     "mcp.shared.auth": _at(f"{_AUTH}.grants", "OAuthToken")
     | {"OAuthClientInformationFull": f"{_AUTH}.grants:OAuthClient"},

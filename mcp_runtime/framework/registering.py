@@ -77,9 +77,13 @@ class Registering(Direct):
         timeout: float | None = None,
         auth: Auth = None,
         run_in_thread: bool = True,
+        structured_output: bool | None = None,
         **unknown: Any,
     ) -> Any:
-        """Offer a function as a tool: `@mcp.tool`, `@mcp.tool("name")`, `@mcp.tool(name=…)`, `mcp.tool(fn, name=…)`."""
+        """Offer a function as a tool: `@mcp.tool`, `@mcp.tool("name")`, `@mcp.tool(name=…)`, `mcp.tool(fn, name=…)`.
+
+        `structured_output=False` is how the SDK says `output_schema=None`.
+        """
         refuse_unknown_option("tool", unknown)
         given, function = split_name(name_or_fn, name, "tool")
 
@@ -97,7 +101,7 @@ class Registering(Direct):
                     exclude_args=exclude_args,
                     annotations=annotations,
                     meta=meta,
-                    output_schema=output_schema,
+                    output_schema=None if structured_output is False else output_schema,
                     serializer=serializer or self.tool_serializer,
                     task=task,
                     timeout=timeout,

@@ -19,7 +19,15 @@ from mcp_runtime.framework.functions.schemas import Schema
 from mcp_runtime.framework.functions.signature import Signature
 from mcp_runtime.framework.types import InputRequiredResult, PromptArgument, PromptMessage, TextContent, plain
 
-__all__ = ("FunctionPrompt", "Message", "MissingArguments", "Prompt", "PromptResult")
+__all__ = (
+    "AssistantMessage",
+    "FunctionPrompt",
+    "Message",
+    "MissingArguments",
+    "Prompt",
+    "PromptResult",
+    "UserMessage",
+)
 
 
 class MissingArguments(ValidationError):
@@ -31,6 +39,20 @@ class Message(PromptMessage):
 
     def __init__(self, content: Any, role: str = "user") -> None:
         super().__init__(role=role, content=_block(content))
+
+
+class UserMessage(Message):
+    """A message of the user, in the SDK's spelling."""
+
+    def __init__(self, content: Any, role: str = "user") -> None:
+        super().__init__(content, role)
+
+
+class AssistantMessage(Message):
+    """A message of the model, in the SDK's spelling."""
+
+    def __init__(self, content: Any, role: str = "assistant") -> None:
+        super().__init__(content, role)
 
 
 class PromptResult:

@@ -141,3 +141,11 @@ def test_uninstalling_leaves_no_trace() -> None:
     aliases.uninstall()
 
     assert [name for name in sys.modules if name.partition(".")[0] in TOPS] == []
+
+
+def test_the_sdks_prompt_messages_are_there() -> None:
+    aliases.install()
+
+    base = importlib.import_module("mcp.server.fastmcp.prompts.base")
+
+    assert [base.UserMessage("a").role, base.AssistantMessage("b").role] == ["user", "assistant"]

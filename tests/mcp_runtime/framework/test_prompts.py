@@ -11,6 +11,7 @@ from pydantic import Field
 from mcp_runtime.client import Client
 from mcp_runtime.framework import Context, FastMCP
 from mcp_runtime.framework.components import Message, Prompt, PromptResult
+from mcp_runtime.framework.components.prompt import AssistantMessage, UserMessage
 from mcp_runtime.framework.errors import PromptError
 from mcp_runtime.framework.types import ImageContent, PromptMessage, TextContent
 from mcp_runtime.protocol.errors import InvalidParams, McpError, UnknownPrompt
@@ -154,6 +155,7 @@ async def test_a_default_given_as_a_field_is_the_default() -> None:
         pytest.param([{"role": "user"}], [("user", '{"role":"user"}')], id="P-23 item"),
         pytest.param(7, [("user", "7")], id="P-23 number"),
         pytest.param(PromptResult([Message("x")]), [("user", "x")], id="P-24"),
+        pytest.param([UserMessage("a"), AssistantMessage("b")], [("user", "a"), ("assistant", "b")], id="P-24 SDK"),
     ],
 )
 async def test_what_a_prompt_returns_becomes_messages(value: Any, expected: list[tuple[str, str]]) -> None:

@@ -202,8 +202,9 @@ async def test_an_optional_result_that_is_absent_fits_its_schema() -> None:
 
 
 @pytest.mark.fastmcp("T-11")
-async def test_no_output_schema_means_no_structure() -> None:
-    result = await result_of(returning({"a": 1}, dict[str, int]), output_schema=None)
+@pytest.mark.parametrize("options", [{"output_schema": None}, {"output_schema": False}, {"structured_output": False}])
+async def test_no_output_schema_means_no_structure(options: dict[str, Any]) -> None:
+    result = await result_of(returning({"a": 1}, dict[str, int]), **options)
 
     assert result.structured_content is None
 
