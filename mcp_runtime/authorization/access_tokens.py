@@ -62,8 +62,11 @@ class Issuer:
         self.signers = signers
         self._verifiers = {kid: _verifier(jwk) for kid, jwk in signers.keys.items()}
 
-    def claims(self, token: str, *, now: Callable[[], float] = time) -> Claims | None:
-        """What the token says, when it is one of this issuer's and in time; else None, whatever is wrong with it."""
+    def claims(self, token: str, *, now: Callable[[], float] = time, audience: str | None = None) -> Claims | None:
+        """What the token says, when it is one of this issuer's and in time; else None, whatever is wrong with it.
+
+        It is for one of the tenant's endpoints, unless another audience is named.
+        """
         if not _FORM.fullmatch(token):
             return None
         signed, _, signature = token.rpartition(".")
@@ -74,7 +77,7 @@ class Issuer:
         claims = _claims(payload)
         if claims is None or claims.iss != self.signers.issuer:
             return None
-        if not claims.aud.startswith(f"{self.signers.issuer}/"):
+        if claims.aud != audience if audience else not claims.aud.startswith(f"{self.signers.issuer}/"):
             return None
         if not claims.iat - LEEWAY_SECONDS <= now() < claims.exp:
             return None
@@ -96,6 +99,12 @@ class Issuer:
 def looks_like_one(token: str) -> bool:
     """Whether it has the form of a signed token; API keys have another."""
     return token.count(".") == 2
+
+
+def unverified_issuer(token: str) -> str:
+    """Whom a token names as its issuer, before anything about it is believed: to find the keys to judge it by."""
+    claims = _claims(token.split(".")[1]) if _FORM.fullmatch(token) else None
+    return claims.iss if claims else ""
 
 
 def _key_id(header: str) -> str:

@@ -20,7 +20,9 @@ from rest_framework.request import Request
 from controlplane.accounts.models import User
 from controlplane.accounts.services import principal_of
 from controlplane.api.problems import CHALLENGE, TenantNotFound, WrongAudience
+from controlplane.issuer import management
 from controlplane.keys.authentication import principal_for
+from mcp_runtime.authorization.access_tokens import looks_like_one
 from tenants import lookups
 from tenants.principal import Principal
 
@@ -54,7 +56,7 @@ def caller_in(request: Request) -> Caller:
 
 
 class KeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer stoa_…`."""
+    """`Authorization: Bearer …`: an API key, or an access token of `stoa login`."""
 
     def authenticate(self, request: Request) -> tuple[KeyHolder, None] | None:
         holder = _key_holder(request._request)
@@ -102,10 +104,14 @@ def _key_holder(request: HttpRequest) -> KeyHolder | None:
     if header is None:
         return None
     match = _BEARER.fullmatch(header)
-    principal = principal_for(match[1]) if match else None
+    principal = _principal_of(match[1]) if match else None
     if principal is None:
         raise AuthenticationFailed("The credential is not valid: it is malformed, unknown, expired or revoked.")
     return KeyHolder(principal)
+
+
+def _principal_of(token: str) -> Principal | None:
+    return management.principal_for(token) if looks_like_one(token) else principal_for(token)
 
 
 class KeyScheme(OpenApiAuthenticationExtension):
@@ -113,7 +119,11 @@ class KeyScheme(OpenApiAuthenticationExtension):
     name = "apiKey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "A Stoa API key."}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key or an access token.",
+        }
 
 
 class SessionScheme(OpenApiAuthenticationExtension):

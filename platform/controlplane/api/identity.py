@@ -22,13 +22,16 @@ class LoginSerializer(serializers.ModelSerializer[Grant]):
     client = serializers.CharField(source="client.name", help_text="What the program calls itself.")
     client_id = serializers.CharField(source="client.client_id")
     user = serializers.CharField(source="user_id", allow_null=True, help_text="Null for a client that acts for itself.")
-    endpoint = serializers.CharField(source="endpoint.slug")
+    endpoint = serializers.SerializerMethodField(help_text="Null for the management API.")
     scopes = serializers.ListField(child=serializers.CharField())
 
     class Meta:
         model = Grant
         fields = ("id", "client", "client_id", "user", "endpoint", "scopes", "created_at", "last_used_at", "expires_at")
         read_only_fields = fields
+
+    def get_endpoint(self, grant: Grant) -> str | None:
+        return grant.endpoint.slug if grant.endpoint else None
 
 
 class NewProgramSerializer(serializers.Serializer[Any]):

@@ -46,8 +46,10 @@ class Me(View):
             principal = caller.principal
             with acting_for(principal.tenant):
                 tenant = Tenant.objects.get()
-            place = _place(tenant.id, tenant.slug, tenant.name, None, principal.scopes)
-            who = {"kind": "api_key", "id": principal.subject, "email": None, "tenants": [place]}
+            role = next(iter(principal.roles), None)
+            place = _place(tenant.id, tenant.slug, tenant.name, role, principal.scopes)
+            kind = "user" if principal.kind == "user" else "api_key"
+            who = {"kind": kind, "id": principal.subject, "email": None, "tenants": [place]}
         return Response(MeSerializer(who).data)
 
 

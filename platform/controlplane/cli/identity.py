@@ -21,7 +21,8 @@ def list_logins(*, tenant: Tenant = None, url: Url = None) -> None:
     with connected(url, tenant) as api:
         found = api.get("logins")
     rows = [
-        (one["id"], one["client"], one["user"] or "itself", one["endpoint"], one["last_used_at"][:16]) for one in found
+        (one["id"], one["client"], one["user"] or "itself", one["endpoint"] or "management", one["last_used_at"][:16])
+        for one in found
     ]
     table(("ID", "PROGRAM", "USER", "ENDPOINT", "LAST USED"), rows)
 

@@ -23,6 +23,11 @@ def resource_url(tenant: str, endpoint: str) -> str:
     return f"{settings.STOA_PUBLIC_URL}/t/{tenant}/{endpoint}/mcp"
 
 
+def management_url(tenant: str) -> str:
+    """The tenant's part of the management API: a resource that `stoa login` asks for, and no MCP client."""
+    return f"{settings.STOA_PUBLIC_URL}/api/v1/tenants/{tenant}"
+
+
 def oauth_url(tenant: str, name: str) -> str:
     return f"{issuer_url(tenant)}/oauth/{name}"
 

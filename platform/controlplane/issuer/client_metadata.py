@@ -17,7 +17,8 @@ from controlplane.issuer.logins import SCOPES
 
 MAX_REDIRECTS = 20
 MAX_NAME = 120
-GRANT_TYPES = ("authorization_code", "refresh_token")
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)
 """What a program may register for by itself."""
 _PUBLIC = "none"
 AuthMethod = Literal["none", "client_secret_basic", "client_secret_post"]
@@ -69,15 +70,18 @@ def check(data: Mapping[str, Any], *, default_method: AuthMethod = "client_secre
             "token_endpoint_auth_method must be none, client_secret_basic or client_secret_post here."
         )
     grant_types = _strings(data, "grant_types", ["authorization_code"])
-    if "authorization_code" not in grant_types:
-        raise InvalidMetadataError("grant_types must hold authorization_code; a client without people is made by hand.")
-    if "code" not in _strings(data, "response_types", ["code"]):
+    by_redirect = "authorization_code" in grant_types
+    if not by_redirect and DEVICE_CODE not in grant_types:
+        raise InvalidMetadataError(
+            f"grant_types must hold authorization_code or {DEVICE_CODE}; a client without people is made by hand."
+        )
+    if by_redirect and "code" not in _strings(data, "response_types", ["code"]):
         raise InvalidMetadataError("response_types must hold code.")
     return ClientMetadata(
-        redirect_uris=_redirects(data),
+        redirect_uris=_redirects(data) if by_redirect else [],
         token_endpoint_auth_method=method,
         grant_types=[name for name in GRANT_TYPES if name in grant_types],
-        response_types=["code"],
+        response_types=["code"] if by_redirect else [],
         scope=" ".join(name for name in SCOPES if name in (_text(data, "scope", 2000) or " ".join(SCOPES)).split()),
         client_name=_text(data, "client_name", MAX_NAME),
         client_uri=_link(data, "client_uri"),

@@ -33,6 +33,6 @@ def _key(client: Client, user: User, target: Target, redirect_uri: str) -> dict[
     return {
         "client": client,
         "user": user,
-        "endpoint_id": target.endpoint_id,
+        "endpoint_id": target.endpoint_id or "",
         "redirect_uri": without_port(redirect_uri),
     }

@@ -12,7 +12,8 @@ class Target:
     """A protected resource of the tenant: what a client asks to be let in to."""
 
     resource: str
-    endpoint_id: str
+    endpoint_id: str | None
+    """None for the management API."""
 
 
 def find_endpoint(slug: str) -> str | None:

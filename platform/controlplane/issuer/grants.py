@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, InvalidScopeError, OAuth2Error
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, ClientCredentialsGrant, RefreshTokenGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc8628 import DeviceCodeGrant
 from django.utils import timezone
 
 from controlplane.accounts.models import User
-from controlplane.issuer import logins, secrets
-from controlplane.issuer.addresses import endpoint_of, resource_url
+from controlplane.issuer import devices, logins, secrets
+from controlplane.issuer.addresses import endpoint_of, management_url, resource_url
 from controlplane.issuer.endpoints import Target, find_endpoint
-from controlplane.issuer.models import AuthorizationCode, Client, RefreshToken
+from controlplane.issuer.models import AuthorizationCode, Client, DeviceCode, RefreshToken
 
 CODE_LIFETIME = timedelta(seconds=60)
 CONFIDENTIAL_METHODS = ["client_secret_basic", "client_secret_post"]
@@ -110,13 +111,51 @@ class CodeGrant(AuthorizationCodeGrant):
         logins.drop_expired(timezone.now())
 
 
+class DeviceGrant(DeviceCodeGrant):
+    """The second half of a device's login: it asks until the person has decided."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+
+    def query_device_credential(self, device_code: str) -> DeviceCode | None:
+        return devices.find(device_code)
+
+    def query_user_grant(self, user_code: str) -> tuple[User, bool] | None:
+        code = self.request.device_code
+        return (code.user, code.allowed) if code.user else None
+
+    def validate_device_credential(self, credential: DeviceCode) -> User:
+        self.request.device_code = credential
+        user: User = super().validate_device_credential(credential)
+        if logins.who_may(user, self.server.tenant.slug, credential.scopes) != credential.scopes:
+            raise InvalidGrantError("The person may no longer do what they allowed.")
+        return user
+
+    def should_slow_down(self, credential: DeviceCode) -> bool:
+        return devices.polled_too_soon(credential)
+
+    def generate_token(self, user: User, scope: str, include_refresh_token: bool = True, **unused: Any) -> Any:
+        code = self.request.device_code
+        login = logins.open_login(
+            self.request.client, user, endpoint_id=code.endpoint_id, resource=code.resource, scopes=code.scopes
+        )
+        code.delete()
+        token = logins.access_token(login, self.server.tenant.slug, scopes=code.scopes)
+        return {**token, "refresh_token": logins.refresh_token(login)} if include_refresh_token else token
+
+
 class RefreshGrant(RefreshTokenGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
     INCLUDE_NEW_REFRESH_TOKEN = True
 
     def validate_token_request(self) -> None:
         super().validate_token_request()
-        _same_resource(self.request, self.request.refresh_token.grant.resource)
+        login = self.request.refresh_token.grant
+        named = self.request.payload.datalist.get("resource", [])
+        if login.endpoint_id is None and named != [login.resource] and named:
+            # Who may manage the tenant may call its endpoints too, with a token for each.
+            self.request.target = target_of(named, self.server.tenant.slug)
+            return
+        _same_resource(self.request, login.resource)
 
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
         return logins.redeem_refresh_token(refresh_token, self.request.client)
@@ -130,10 +169,11 @@ class RefreshGrant(RefreshTokenGrant):
 
     def generate_token(self, user: User, scope: str, **unused: Any) -> Any:
         login = self.request.refresh_token.grant
-        wanted = scope.split()
-        if not set(wanted) <= set(login.scopes):
+        target = self.request.target
+        wanted = [name for name in scope.split() if target is None or name in logins.SCOPES]
+        if not wanted or not set(wanted) <= set(login.scopes):
             raise InvalidScopeError
-        token = logins.access_token(login, self.server.tenant.slug, scopes=wanted)
+        token = logins.access_token(login, self.server.tenant.slug, scopes=wanted, target=target)
         return {**token, "refresh_token": logins.refresh_token(login)}
 
     def revoke_old_credential(self, refresh_token: RefreshToken) -> None:
@@ -164,10 +204,12 @@ class OwnGrant(ClientCredentialsGrant):
         return resource_url(self.server.tenant.slug, self.request.client.endpoint.slug)
 
 
-def target_of(named: Sequence[str], tenant: str) -> Target:
+def target_of(named: Sequence[str], tenant: str, *, management: bool = False) -> Target:
     """The resource and the endpoint that a request names. Raises InvalidTargetError."""
     if len(named) != 1:
         raise InvalidTargetError("Name one resource: the address of the endpoint, as its metadata has it.")
+    if management and named[0] == management_url(tenant):
+        return Target(named[0], None)
     endpoint = endpoint_of(named[0], tenant)
     endpoint_id = find_endpoint(endpoint) if endpoint else None
     if endpoint is None or endpoint_id is None:
@@ -179,6 +221,8 @@ def _same_resource(request: Any, granted: str) -> None:
     """A token request may name the resource again, and no other (RFC 8707 section 2.2, PROTOCOL O-03)."""
     tenant = request.tenant
     for named in request.payload.datalist.get("resource", []):
+        if named == granted:
+            continue
         endpoint = endpoint_of(named, tenant)
         if endpoint is None or resource_url(tenant, endpoint) != granted:
             raise InvalidTargetError("This was granted for another resource.")

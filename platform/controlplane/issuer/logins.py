@@ -19,6 +19,7 @@ from controlplane.announcements import GRANTS, announce_on_commit
 from controlplane.audit.services import record
 from controlplane.issuer import secrets
 from controlplane.issuer.addresses import issuer_url
+from controlplane.issuer.endpoints import Target
 from controlplane.issuer.errors import GrantNotFoundError
 from controlplane.issuer.models import AuthorizationCode, Client, Consent, Grant, RefreshToken, RevokedLogin
 from controlplane.issuer.signing import ACCESS_SECONDS, sign
@@ -26,7 +27,9 @@ from tenants.principal import Principal
 from tenants.roles import permits, require
 
 SCOPES: Final = ("mcp:call",)
-"""What a client can be let do. Each is a permission of `tenants.roles`, and nobody gives what they lack."""
+"""What a client can be let do at an endpoint. Each is a permission of `tenants.roles`: nobody gives what they lack."""
+MANAGEMENT: Final = "management"
+"""Stands where tokens name an endpoint, in tokens for the management API."""
 
 REFRESH_IDLE = timedelta(days=30)
 """A login that nobody refreshes for so long is over."""
@@ -42,7 +45,9 @@ def who_may(user: User, tenant: str, scopes: Collection[str]) -> list[str]:
     return [] if principal is None else [scope for scope in scopes if permits(principal, scope)]
 
 
-def open_login(client: Client, user: User | None, *, endpoint_id: str, resource: str, scopes: Collection[str]) -> Grant:
+def open_login(
+    client: Client, user: User | None, *, endpoint_id: str | None, resource: str, scopes: Collection[str]
+) -> Grant:
     now = timezone.now()
     grant = Grant.objects.create(
         client=client,
@@ -69,15 +74,19 @@ def own_login(client: Client, *, resource: str, scopes: Collection[str]) -> Gran
     return found
 
 
-def access_token(grant: Grant, tenant: str, *, scopes: Collection[str]) -> dict[str, Any]:
-    """A token response without a refresh token (RFC 6749 section 5.1, RFC 9068)."""
+def access_token(grant: Grant, tenant: str, *, scopes: Collection[str], target: Target | None = None) -> dict[str, Any]:
+    """A token response without a refresh token (RFC 6749 section 5.1, RFC 9068).
+
+    A login for the management API may name one of the tenant's endpoints as its target: the token is for that alone.
+    """
+    target = target or Target(grant.resource, grant.endpoint_id)
     now = timezone.now()
     issued = int(now.timestamp())
     scope = " ".join(sorted(scopes))
     claims = {
         "iss": issuer_url(tenant),
         "sub": grant.subject,
-        "aud": grant.resource,
+        "aud": target.resource,
         "iat": issued,
         "exp": issued + ACCESS_SECONDS,
         "jti": str(ULID()),
@@ -86,7 +95,7 @@ def access_token(grant: Grant, tenant: str, *, scopes: Collection[str]) -> dict[
         "roles": _roles(grant, tenant),
         "kind": "user" if grant.user_id else "client",
         "grant": grant.id,
-        "endpoint": grant.endpoint_id,
+        "endpoint": target.endpoint_id or MANAGEMENT,
     }
     return {"access_token": sign(claims), "token_type": "Bearer", "expires_in": ACCESS_SECONDS, "scope": scope}
 
@@ -216,7 +225,7 @@ def _actor(grant: Grant) -> Principal:
         client_id=grant.client_id,
         scopes=frozenset(grant.scopes),
         roles=frozenset(),
-        audience=grant.endpoint_id,
+        audience=grant.endpoint_id or MANAGEMENT,
     )
 
 

@@ -17,6 +17,7 @@ def issuer_metadata(tenant: str) -> dict[str, object]:
         "registration_endpoint": oauth_url(tenant, "register"),
         "revocation_endpoint": oauth_url(tenant, "revoke"),
         "introspection_endpoint": oauth_url(tenant, "introspect"),
+        "device_authorization_endpoint": oauth_url(tenant, "device"),
         "jwks_uri": oauth_url(tenant, "jwks"),
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],

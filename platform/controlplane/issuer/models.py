@@ -137,9 +137,10 @@ class Grant(TenantModel):
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+")
     """None when the client acts for itself (client credentials)."""
-    endpoint = models.ForeignKey("composition.Endpoint", on_delete=models.CASCADE, related_name="+")
+    endpoint = models.ForeignKey("composition.Endpoint", on_delete=models.CASCADE, null=True, related_name="+")
+    """None when it is for the management API."""
     resource = models.CharField(max_length=MAX_URI)
-    """The endpoint's address as it was granted: the tokens' audience."""
+    """What it was granted for: the tokens' audience."""
     scopes = models.JSONField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
@@ -203,6 +204,43 @@ class AuthorizationCode(TenantModel):
 
     def get_scope(self) -> str:
         return " ".join(self.scopes)
+
+
+class DeviceCode(TenantModel):
+    """A program without a browser waits for a person to allow it in one (RFC 8628)."""
+
+    digest = models.BinaryField(primary_key=True)
+    user_code = models.CharField(max_length=9)
+    """What the person types, or finds in the address they are given: `BCDF-GHJK`."""
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    endpoint = models.ForeignKey("composition.Endpoint", on_delete=models.CASCADE, null=True, related_name="+")
+    resource = models.CharField(max_length=MAX_URI)
+    scopes = models.JSONField()
+    expires_at = models.DateTimeField()
+    polled_at = models.DateTimeField(null=True, blank=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+")
+    """Who decided; None until someone has."""
+    allowed = models.BooleanField(default=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "user_code"], name="issuer_user_code_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"A device's code for {self.client_id}"
+
+    def get_client_id(self) -> str:
+        return self.client.client_id
+
+    def get_scope(self) -> str:
+        return " ".join(self.scopes)
+
+    def get_user_code(self) -> str:
+        return self.user_code
+
+    def is_expired(self) -> bool:
+        return self.expires_at <= timezone.now()
 
 
 class RefreshToken(TenantModel):

@@ -15,8 +15,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from controlplane.issuer.addresses import issuer_url
 from controlplane.issuer.clients import find_client
 from controlplane.issuer.endpoints import Target
-from controlplane.issuer.grants import CodeGrant, OwnGrant, Pkce, RefreshGrant
-from controlplane.issuer.models import Client
+from controlplane.issuer.grants import CodeGrant, DeviceGrant, OwnGrant, Pkce, RefreshGrant
+from controlplane.issuer.models import Client, DeviceCode
 from controlplane.issuer.tokens import Introspection, Revocation
 from tenants.lookups import TenantSummary
 
@@ -44,6 +44,7 @@ class IssuerRequest(OAuth2Request):
         self.tenant = tenant
         self.payload = Parameters(values)
         self.target: Target | None = None
+        self.device_code: DeviceCode | None = None
 
     @property
     def args(self) -> dict[str, str]:
@@ -62,6 +63,7 @@ class TenantServer(AuthorizationServer):
         self.register_grant(CodeGrant, [Pkce(required=True)])
         self.register_grant(RefreshGrant)
         self.register_grant(OwnGrant)
+        self.register_grant(DeviceGrant)
         self.register_endpoint(Revocation)
         self.register_endpoint(Introspection)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.urls import path, re_path
 
-from controlplane.issuer import authorization, registration, views
+from controlplane.issuer import authorization, registration, verification, views
 
 _T: Final = r"t/(?P<tenant>[a-z0-9-]{1,63})"
 _WELL_KNOWN: Final = r"\.well-known/(?:oauth-authorization-server|openid-configuration)"
@@ -24,6 +24,8 @@ urlpatterns = [
     path("t/<str:tenant>/oauth/token", views.token),
     path("t/<str:tenant>/oauth/revoke", views.revoke),
     path("t/<str:tenant>/oauth/introspect", views.introspect),
+    path("t/<str:tenant>/oauth/device", verification.device),
+    path("t/<str:tenant>/oauth/verify", verification.verify, name="verify"),
     path("t/<str:tenant>/oauth/register", registration.register),
     path("t/<str:tenant>/oauth/register/<str:client_id>", registration.configure),
 ]

@@ -97,7 +97,7 @@ def jwks(request: HttpRequest, tenant: TenantSummary) -> HttpResponse:
 @of_tenant
 def token(request: HttpRequest, tenant: TenantSummary) -> HttpResponse:
     """Codes and refresh tokens become access tokens. What a refusal changed (a family revoked) is kept as well."""
-    refused = _refuse_form(request, repeatable=("resource",))
+    refused = refuse_form(request, repeatable=("resource",))
     if refused is not None:
         return refused
     response: HttpResponse = TenantServer(tenant).create_token_response(_form(request, tenant))
@@ -117,7 +117,7 @@ def introspect(request: HttpRequest, tenant: TenantSummary) -> HttpResponse:
 
 
 def _endpoint(name: str, request: HttpRequest, tenant: TenantSummary) -> HttpResponse:
-    refused = _refuse_form(request)
+    refused = refuse_form(request)
     if refused is not None:
         return refused
     response: HttpResponse = TenantServer(tenant).create_endpoint_response(name, _form(request, tenant))
@@ -128,7 +128,7 @@ def _form(request: HttpRequest, tenant: TenantSummary) -> IssuerRequest:
     return IssuerRequest(request, tenant.slug, request.POST)
 
 
-def _refuse_form(request: HttpRequest, repeatable: tuple[str, ...] = ()) -> HttpResponse | None:
+def refuse_form(request: HttpRequest, repeatable: tuple[str, ...] = ()) -> HttpResponse | None:
     """Parameters come in a form, each once (RFC 6749 section 3.2)."""
     if request.content_type != "application/x-www-form-urlencoded":
         return problem(400, "invalid_request", "Send the parameters as application/x-www-form-urlencoded.")
