@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ class Conversation:
         self._writer = asyncio.create_task(self._write_all(write))
         self._plan = CompiledPlan(local.plan(server), LocalServer(server, transport="stdio"))
         self._handshake: Handshake | None = None
+        self._session = secrets.token_hex(16)
         self._watched: set[str] = set()
         self._calls: dict[object, asyncio.Task[None]] = {}
         self._asked: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -149,7 +151,7 @@ class Conversation:
             change = self._watched.add if method == "resources/subscribe" else self._watched.discard
             change(str(params.get("uri")))
             return {}
-        exchange = PipeExchange(request, self._send, self._watched)
+        exchange = PipeExchange(request, self._send, self._watched, self._session)
         if not request.revision.modern:
             exchange.ask = self._ask
             return self._shaped(request, await serve(self._server, method, _passed_on(params), exchange))
@@ -177,7 +179,7 @@ class Conversation:
         revision = negotiate(request.params.get("protocolVersion"))
         self._handshake = Handshake(revision, request.capabilities, None)
         if self._server.intercepts("initialize", "request"):
-            exchange = PipeExchange(request, self._send, self._watched)
+            exchange = PipeExchange(request, self._send, self._watched, self._session)
             try:
                 await serve(self._server, "initialize", _passed_on(request.params), exchange)
             except McpError as error:
@@ -208,7 +210,7 @@ class Conversation:
             return
         if self._server.intercepts(notification.method, "notification"):
             request = Request("", notification.method, notification.params, self._revision(), {}, None, None)
-            exchange = PipeExchange(request, self._send, self._watched)
+            exchange = PipeExchange(request, self._send, self._watched, self._session)
             await serve(self._server, notification.method, notification.params, exchange)
 
     def _revision(self) -> Any:

@@ -20,7 +20,7 @@ class PipeExchange:
 
     transport = "stdio"
 
-    def __init__(self, request: Request, send: Callable[[bytes], None], watched: set[str]) -> None:
+    def __init__(self, request: Request, send: Callable[[bytes], None], watched: set[str], session: str) -> None:
         self.caller = Caller(
             request_id=str(request.id),
             subject="",
@@ -29,6 +29,7 @@ class PipeExchange:
             client_capabilities=request.capabilities,
             progress=request.progress_token is not None,
             log_level=request.log_level,
+            session=session,
         )
         self.request_id = self.caller.request_id
         self.ask: Ask | None = None

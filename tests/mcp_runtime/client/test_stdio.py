@@ -209,3 +209,39 @@ async def test_many_calls_share_the_pipe() -> None:
     async with Client(peer("modern")) as client:
         answers = await asyncio.gather(*(client.call_tool("add", {"a": n, "b": n}) for n in range(50)))
     assert [answer.data for answer in answers] == [2 * n for n in range(50)]
+
+
+SERVER = """
+from mcp_runtime.framework import Context, FastMCP
+
+mcp = FastMCP("counter")
+
+
+@mcp.tool
+async def count(ctx: Context) -> int:
+    number = (await ctx.get_state("number") or 0) + 1
+    await ctx.set_state("number", number)
+    return number
+
+
+@mcp.tool
+async def ask(ctx: Context) -> str:
+    return (await ctx.elicit("Name?")).data
+
+
+if __name__ == "__main__":
+    mcp.run()
+"""
+
+
+@pytest.mark.fastmcp("C-10", "CL-03", "X-01")
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_file_that_runs_its_server_asks_and_keeps_the_state_of_its_client(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "server.py"
+    path.write_text(SERVER)
+    env = {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    transport = PythonStdioTransport(path, env=env, keep_alive=False, log_file=tmp_path / "log", mode=mode)
+
+    async with Client(transport, elicitation_handler=lambda *_: "Ada") as client:
+        assert [(await client.call_tool("count")).data for _ in range(2)] == [1, 2]
+        assert (await client.call_tool("ask")).content[0].text == "Ada"
