@@ -10,7 +10,7 @@ export UV_LINK_MODE ?= copy
 export UV_PYTHON_DOWNLOADS ?= never
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test check format bench docs clean
+.PHONY: help up install test conformance check format bench docs clean
 .DELETE_ON_ERROR:
 
 help: ## List the commands
@@ -27,6 +27,9 @@ install: $(STAMP) ## Install what is locked into .venv (up and test do it by the
 
 test: check ## Check, then run every test
 	$(VENV)/bin/python -m pytest $(ARGS)
+
+conformance: install ## Run the official MCP suite against a platform of its own
+	$(VENV)/bin/python -m pytest tests/conformance $(ARGS)
 
 check: install ## Lint, format, types, import contracts, migrations, API document
 	$(VENV)/bin/ruff check .
