@@ -28,6 +28,7 @@ class Door:
     port: int
     world: World
     http: httpx2.AsyncClient
+    gateway: Gateway
     lines: list[bytes] = field(default_factory=list)
     """What the gateway logged, in batches of lines."""
 
@@ -104,7 +105,7 @@ async def opened(world: World, sessions: Sessions | None = None, **settings: Any
     try:
         # No TLS is spoken; loading certificates would take longer than the test.
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False) as http:
-            yield Door(port, world, http, lines)
+            yield Door(port, world, http, gateway, lines)
     finally:
         world.server.release.set()
         server.force_exit = True  # what still runs is a test that failed
