@@ -12,6 +12,7 @@ import asyncio
 import logging
 import secrets
 import time
+from typing import TYPE_CHECKING
 
 from mcp_runtime.authorization.bearer import CALL_SCOPE, Challenges, bearer_token, refuse_query_token
 from mcp_runtime.authorization.principals import Principals
@@ -39,6 +40,9 @@ from mcp_runtime.transports.asgi import ClientGone, Receive, Scope, Send, answer
 from mcp_runtime.transports.refusals import Refusal, problem
 from tenants.principal import Principal
 
+if TYPE_CHECKING:
+    from mcp_runtime.connectors.remote import Remotes
+
 log = logging.getLogger("stoa.gateway")
 
 
@@ -55,9 +59,12 @@ class Gateway:
         *,
         outlet: Outlet = to_stderr,
         sessions: Sessions | None = None,
+        remotes: Remotes | None = None,
     ) -> None:
-        """`sessions` is shared by all gateways of a platform; without it this one keeps its own."""
-        self._plans = Plans(catalogue, sandboxes, on_change=self._plan_changed)
+        """`sessions` is shared by all gateways of a platform; without it this one keeps its own. Without `remotes` no
+        members of kind `remote` are served; they are closed with the gateway."""
+        self._remotes = remotes
+        self._plans = Plans(catalogue, sandboxes, remotes, on_change=self._plan_changed)
         self._principals = Principals(credentials, seconds=settings.principal_seconds)
         self._doorkeeper = Doorkeeper(settings)
         self._challenges = Challenges(settings.public_url)
@@ -92,6 +99,8 @@ class Gateway:
         await self._services.hub.aclose()
         await self._sessions.aclose()
         await self._plans.aclose()
+        if self._remotes is not None:
+            await self._remotes.aclose()
         await self._principals.aclose()
         await self._records.aclose()
         self._starting = None

@@ -6,10 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mcp_runtime.gateway.plans import CompiledPlan, PlanError
-from mcp_runtime.ports.plans import Catalogue
+from mcp_runtime.ports.plans import Catalogue, PlanDocument
 from mcp_runtime.ports.sandboxes import Sandboxes
+
+if TYPE_CHECKING:
+    from mcp_runtime.connectors.remote import Remotes
 
 log = logging.getLogger("stoa.gateway")
 
@@ -32,12 +36,14 @@ class Plans:
         self,
         catalogue: Catalogue,
         sandboxes: Sandboxes,
+        remotes: Remotes | None = None,
         *,
         now: Callable[[], float] = time.monotonic,
         on_change: Callable[[str, str], None] = lambda tenant, endpoint: None,
     ) -> None:
         self._catalogue = catalogue
         self._sandboxes = sandboxes
+        self._remotes = remotes
         self._now = now
         self._on_change = on_change
         self._plans: dict[Key, CompiledPlan] = {}
@@ -92,12 +98,15 @@ class Plans:
             changes = self._changes
             document = await self._catalogue.plan(*key)
             # Schemas take a while to compile; other calls go on meanwhile.
-            plan = None if document is None else await asyncio.to_thread(CompiledPlan, document, self._sandboxes)
+            plan = None if document is None else await asyncio.to_thread(self._compile, document)
             # A change that was announced while the plan was on its way may be about this one: what was read is old.
             if changes == self._changes:
                 self._keep(key, plan)
                 break
         return plan
+
+    def _compile(self, document: PlanDocument) -> CompiledPlan:
+        return CompiledPlan(document, self._sandboxes, self._remotes)
 
     def _keep(self, key: Key, plan: CompiledPlan | None) -> None:
         if plan is None:

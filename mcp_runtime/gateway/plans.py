@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import jsonschema_rs
 import msgspec
@@ -23,6 +24,9 @@ from mcp_runtime.ports.sandboxes import Sandboxes
 from mcp_runtime.protocol import codec, param_headers, shaping
 from mcp_runtime.protocol.uri_templates import TemplateError, UriTemplate
 from mcp_runtime.protocol.versions import SERVER_INFO_KEY, SUPPORTED, Revision
+
+if TYPE_CHECKING:
+    from mcp_runtime.connectors.remote import Remotes
 
 MAX_SCHEMA_BYTES = 256 * 1024
 MAX_SCHEMA_DEPTH = 64
@@ -81,12 +85,12 @@ class Prompt:
 class CompiledPlan:
     """One published version. Immutable, but for lists that are encoded when first asked for."""
 
-    def __init__(self, document: PlanDocument, sandboxes: Sandboxes) -> None:
+    def __init__(self, document: PlanDocument, sandboxes: Sandboxes, remotes: Remotes | None = None) -> None:
         self.tenant_id = document.tenant_id
         self.endpoint_id = document.endpoint_id
         self.version = document.version
         self._document = document
-        upstreams = [_upstream(member, sandboxes) for member in document.members]
+        upstreams = [_upstream(member, sandboxes, remotes) for member in document.members]
         self.live = upstreams[0] if document.live else None
         """Who is asked for lists and names that the plan does not hold."""
         for component in (*document.tools, *document.resources, *document.resource_templates, *document.prompts):
@@ -199,10 +203,12 @@ def _definitions(components: tuple[Component, ...]) -> list[dict[str, object]]:
     return [component.definition for component in components]
 
 
-def _upstream(member: Member, sandboxes: Sandboxes) -> Upstream:
-    if member.kind != "python" or member.worker is None:
-        raise PlanError(f"A member of kind {member.kind!r} cannot be served by this version of the gateway.")
-    return PythonUpstream(member.worker, sandboxes)
+def _upstream(member: Member, sandboxes: Sandboxes, remotes: Remotes | None) -> Upstream:
+    if member.worker is not None:
+        return PythonUpstream(member.worker, sandboxes)
+    if member.remote is not None and remotes is not None:
+        return remotes.upstream(member.remote)
+    raise PlanError(f"A member of kind {member.kind!r} cannot be served by this version of the gateway.")
 
 
 def _tool(component: Component, upstream: Upstream, member: Member) -> Tool:

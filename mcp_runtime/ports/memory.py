@@ -69,6 +69,16 @@ class MemoryCredentials:
         self._revocations.announce(subject)
 
 
+class MemorySecrets:
+    """Servers' variables, by server id."""
+
+    def __init__(self, **environments: dict[str, str]) -> None:
+        self.environments = environments
+
+    async def environment(self, tenant_id: str, server_id: str) -> dict[str, str]:
+        return self.environments.get(server_id, {})
+
+
 class MemorySandboxes:
     """Runs workers' calls as coroutines in this process, by server id. Nothing is isolated: never for real code."""
 

@@ -10,13 +10,36 @@ import msgspec
 from mcp_runtime.ports.workers import Worker
 
 
-class Member(msgspec.Struct, frozen=True):
-    """One server in the endpoint. `worker` is set for kind `python`."""
+class Remote(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A server that runs elsewhere, and how it is reached. Holds no secret."""
+
+    tenant_id: str
+    server_id: str
+    revision_id: str
+    """Changes with everything that matters to a connection, the credential among it."""
+    url: str
+    transport: str = "auto"
+    """`auto`, `streamable-http` or `sse`."""
+    header: str | None = None
+    """The header with the credential; None sends none."""
+    scheme: str = ""
+    """What stands before the credential in that header, such as `Bearer`."""
+    secret: str = ""
+    """The server's secret that is the credential."""
+    marked: bool = False
+    """Whether a tool wants arguments repeated in headers, which a connection has to learn first (PROTOCOL T-05)."""
+    seconds: float = 60.0
+    """How long a call may take. The time in which a client thinks about a question does not count."""
+
+
+class Member(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One server in the endpoint. `worker` is set for kind `python`, `remote` for kind `remote`."""
 
     server_id: str
     kind: str
     worker: Worker | None = None
     strict_input: bool = False
+    remote: Remote | None = None
 
 
 class Component(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -38,6 +38,7 @@ from controlplane.keys.credentials import DatabaseCredentials
 from controlplane.vault.secrets import DatabaseSecrets
 from mcp_runtime.authorization.credentials import KeysAndTokens
 from mcp_runtime.authorization.trusted import TrustedIssuers
+from mcp_runtime.connectors.remote import Remotes
 from mcp_runtime.gateway.app import Gateway
 from mcp_runtime.gateway.sealing import derived_key
 from mcp_runtime.gateway.settings import GatewaySettings
@@ -46,7 +47,7 @@ from mcp_runtime.sessions.redis import RedisSessions
 
 
 class Runtime:
-    """The gateway and its way to the sandboxes: one per process, bound to the event loop that starts it."""
+    """The gateway and its ways to servers: one per process, bound to the event loop that starts it."""
 
     def __init__(self) -> None:
         self.sandboxes = RunnerClient(Path(settings.STOA_RUNNER_SOCKET), DatabaseSecrets())
@@ -60,6 +61,7 @@ class Runtime:
                 sealing_key=derived_key(settings.SECRET_KEY, "gateway sealing"),
             ),
             sessions=RedisSessions(settings.REDIS_URL),
+            remotes=Remotes(DatabaseSecrets(), networks=settings.STOA_FETCH_NETWORKS),
         )
 
     async def start(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from controlplane.composition.errors import CompileError
+from mcp_runtime.connectors.remote import Remotes
 from mcp_runtime.gateway.plans import CompiledPlan, PlanError
-from mcp_runtime.ports.memory import MemorySandboxes
+from mcp_runtime.ports.memory import MemorySandboxes, MemorySecrets
 from mcp_runtime.ports.plans import PlanDocument
 
 
@@ -19,7 +20,7 @@ def check(plan: PlanDocument) -> None:
             )
     try:
         # It only has to be loaded: nothing is called, so nothing has to stand behind it.
-        compiled = CompiledPlan(plan, MemorySandboxes())
+        compiled = CompiledPlan(plan, MemorySandboxes(), Remotes(MemorySecrets()))
     except PlanError as error:
         raise CompileError(str(error), hint="Change the component at its server, or exclude it.") from error
     for name, loaded in compiled.tools.items():

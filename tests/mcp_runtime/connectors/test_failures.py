@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcp_runtime.connectors.failures import SANDBOX_FAILURES, explain
+from mcp_runtime.connectors.remote_failures import UPSTREAM_FAILURES
 from mcp_runtime.ports import sandboxes
 from mcp_runtime.ports.sandboxes import SandboxError
 
@@ -36,7 +37,7 @@ def test_each_failure_has_words_of_ours(kind: type[SandboxError]) -> None:
 
 
 def test_the_handbook_lists_the_failures_there_are() -> None:
-    assert _codes(BEHIND) == {*SANDBOX_FAILURES, "bad_schema", "internal_error"}
+    assert _codes(BEHIND) == {*SANDBOX_FAILURES, *UPSTREAM_FAILURES, "bad_schema", "internal_error"}
 
 
 def test_the_handbook_lists_the_refusals_there_are() -> None:
