@@ -25,7 +25,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from mcp_runtime.framework.asking.rounds import answered, checked_responses
-from mcp_runtime.framework.composition.sources import LIST_METHODS, Kind
+from mcp_runtime.framework.composition.sources import KINDS, LIST_METHODS, Kind
 from mcp_runtime.framework.context import Context, entered
 from mcp_runtime.framework.entrypoint import EntrypointError, find_server
 from mcp_runtime.framework.exchange import AskingExchange, CannotAsk, Exchange
@@ -57,6 +57,7 @@ async def describe(server: FastMCP) -> Manifest:
         resources=await _described(server, "resources"),
         resource_templates=await _described(server, "resourceTemplates"),
         prompts=await _described(server, "prompts"),
+        varying=[_MANIFEST_LISTS[kind] for kind in KINDS if server.lists_vary(kind)],
     )
 
 
@@ -247,6 +248,12 @@ def _wire(block: Any) -> Any:
 
 _log = logging.getLogger(__name__)
 _LATEST_LEGACY = "2025-11-25"
+_MANIFEST_LISTS: dict[Kind, str] = {
+    "tools": "tools",
+    "resources": "resources",
+    "resourceTemplates": "resource_templates",
+    "prompts": "prompts",
+}
 _KINDS: dict[str, Kind] = {method: kind for kind, method in LIST_METHODS.items()}
 _HANDLERS: dict[str, Callable[[FastMCP, str, dict[str, Any], Context], Awaitable[object]]] = {
     "tools/call": _call_tool,

@@ -70,3 +70,6 @@ class Manifest(msgspec.Struct):
     resources: list[dict[str, object]] = []
     resource_templates: list[dict[str, object]] = []
     prompts: list[dict[str, object]] = []
+    varying: list[str] = []
+    """Which of these four lists differ by caller: by a component's own checks or by middleware. A gateway asks the
+    worker who sees what of them, and shows nobody more (FASTMCP 0.4)."""

@@ -143,6 +143,10 @@ class Composed:
         """Whether the list depends on who asks: middleware or `auth=`, here or in a mounted server."""
         return self.intercepts(LIST_METHODS[kind]) or self._varies(kind)
 
+    def lists_vary(self, kind: Kind) -> bool:
+        """Whether the list may differ by caller. Middleware that only looks on, as loggers do, changes none."""
+        return self._varies(kind) or (self._chain is not None and self._chain.changes(LIST_METHODS[kind]))
+
     def _varies(self, kind: Kind) -> bool:
         known = self._varying.get(kind)
         if known is None:

@@ -39,6 +39,14 @@ class Chain:
         """Whether anybody's hook applies."""
         return bool(self._for(method, kind))
 
+    def changes(self, method: str) -> bool:
+        """Whether anybody has a hook for this method and not only for messages of all kinds."""
+        own = hooks_for(method, "request")[-1]
+        return any(
+            not isinstance(one, Middleware) or getattr(type(one), own) is not getattr(Middleware, own)
+            for one in self._middleware
+        )
+
     async def run(self, context: MiddlewareContext[Any], final: Handler) -> Any:
         """The answer, by way of every hook that applies. Raises what they raise, and MiddlewareError."""
         method = context.method or ""

@@ -12,6 +12,7 @@ import pytest
 
 from mcp_runtime.client import Client
 from mcp_runtime.framework import Context, FastMCP
+from mcp_runtime.framework.components.access import require_scopes
 from mcp_runtime.framework.components.security import ResourceSecurity
 from mcp_runtime.framework.lifespan import combine_lifespans, lifespan
 from mcp_runtime.framework.middleware import Middleware
@@ -358,3 +359,22 @@ async def test_an_author_may_say_what_a_templates_parameters_hold(
                 await client.read_resource(f"files://{path}")
         else:
             assert (await client.read_resource(f"files://{path}"))[0].text == answer
+
+
+@pytest.mark.fastmcp("S-09", "M-08", status="safer")
+async def test_the_manifest_says_which_lists_differ_by_caller() -> None:
+    class Hiding(Middleware):
+        async def on_list_prompts(self, context: Any, call_next: Any) -> Any:
+            return []
+
+    class Looking(Middleware):
+        async def on_message(self, context: Any, call_next: Any) -> Any:
+            return await call_next(context)
+
+    plain, guarded = FastMCP(middleware=[Looking()]), FastMCP(middleware=[Looking(), Hiding()])
+    plain.tool(lambda: 1, name="a")
+    guarded.mount(plain)
+    guarded.tool(lambda: 1, name="b", auth=require_scopes("admin"))
+
+    assert (await describe(plain)).varying == []
+    assert {"tools", "prompts"} <= set((await describe(guarded)).varying)
