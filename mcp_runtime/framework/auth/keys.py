@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_runtime.framework.auth.errors import WrongSetting
 from mcp_runtime.framework.auth.jose import claims_of, header_of, import_key, signed
+from mcp_runtime.framework.running import in_thread
 
 if TYPE_CHECKING:
     from mcp_runtime.framework.auth.jose import Key
@@ -34,6 +35,11 @@ class ProxyKeys:
             )
         self._given = jwt_signing_key or None
         self._client_secret = client_secret
+
+    async def ready(self) -> None:
+        """Derive what is slow to derive, once, beside the event loop."""
+        if "_root" not in vars(self):
+            await in_thread(lambda: self._root)
 
     @cached_property
     def storage(self) -> bytes:

@@ -7,6 +7,7 @@ once the person agreed, works once and for ten minutes (PROTOCOL O-11, O-13; GHS
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from dataclasses import replace
@@ -28,6 +29,7 @@ __all__ = ("Login",)
 
 _SECONDS = 600
 _CODE_SECONDS = 60
+_COOKIE = re.compile(r"[A-Za-z0-9_\-]{43}")
 _STALE = (
     "This login has expired, was completed already, or was begun in another browser. Start again in your application."
 )
@@ -78,6 +80,7 @@ class Login:
         return f"{self._proxy.base_url}/consent?txn_id={txn_id}"
 
     async def _serve_consent(self, request: Request) -> Response:
+        await self._keys.ready()
         try:
             if request.method == "POST":
                 return await self._decide(request)
@@ -92,7 +95,9 @@ class Login:
         txn = await self._store.transactions.get(txn_id)
         if txn is None:
             return error_page(_STALE)
-        browser = request.cookies().get(self._cookie) or secrets.token_urlsafe(32)
+        browser = request.cookies().get(self._cookie, "")
+        if not _COOKIE.fullmatch(browser):
+            browser = secrets.token_urlsafe(32)
         cookie = ("set-cookie", self._cookie_of(browser))
         if not self._asks:
             return await self._send_on(txn_id, browser, cookie)
@@ -140,14 +145,15 @@ class Login:
         return Response.redirect(url, headers=[cookie, ("referrer-policy", "no-referrer")])
 
     async def _serve_callback(self, request: Request) -> Response:
+        await self._keys.ready()
         record = await self._store.states.get(request.query.get("state", ""))
         browser = request.cookies().get(self._cookie, "")
         if record is None or not compare_digest(record["browser"], digest(browser)):
             return error_page(_STALE)
         if not await self._store.states.delete(request.query["state"]):
             return error_page(_STALE)
-        issuer = (await self._proxy.upstream_endpoints()).issuer
-        if "iss" in request.query and issuer is not None and request.query["iss"] != issuer:
+        endpoints = await self._proxy.upstream_endpoints()
+        if not endpoints.sent(request.query.get("iss")):
             return error_page("The answer came from another identity provider than the one that was asked.")
         if "error" in request.query or "code" not in request.query:
             refused = request.query.get("error") == "access_denied"

@@ -139,7 +139,7 @@ class OAuthProxy(OAuthProvider):
             token_params=extra_token_params,
         )
         self.client_documents = ClientDocuments(self.redirect_policy) if enable_cimd else None
-        keys = ProxyKeys(jwt_signing_key, upstream_client_secret)
+        self.keys = keys = ProxyKeys(jwt_signing_key, upstream_client_secret)
         self.store = ProxyStore(client_storage, keys)
         self.issuing = Issuing(
             self,
@@ -190,12 +190,14 @@ class OAuthProxy(OAuthProvider):
         return {**super().metadata(), "client_id_metadata_document_supported": self.client_documents is not None}
 
     async def get_client(self, client_id: str) -> OAuthClient | None:
+        await self.keys.ready()
         if self.client_documents is not None and is_client_address(client_id):
             return await self.client_documents.get(client_id)
         record = await self.store.clients.get(client_id)
         return None if record is None else OAuthClient.from_record(record)
 
     async def register_client(self, client: OAuthClient) -> None:
+        await self.keys.ready()
         if await self.store.clients.get(client.client_id) is None:
             await self.store.clients.put(client.client_id, client.as_record(), seconds=_REGISTRATION_SECONDS)
 
@@ -224,6 +226,7 @@ class OAuthProxy(OAuthProvider):
         return await self.issuing.refresh(client, token, scopes)
 
     async def load_access_token(self, token: str) -> AccessToken | None:
+        await self.keys.ready()
         return await self.issuing.load_access_token(token)
 
     async def revoke_token(self, client: OAuthClient, token: str) -> None:

@@ -86,6 +86,7 @@ class OIDCProxy(OAuthProxy):
             revocation if isinstance(revocation, str) else None,
             methods if isinstance(methods, list) else ["client_secret_basic"],
             await self.discovery.issuer(),
+            document.get("authorization_response_iss_parameter_supported") is True,
         )
 
     def token_to_verify(self, tokens: UpstreamTokens) -> str | None:

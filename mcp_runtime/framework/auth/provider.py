@@ -211,14 +211,20 @@ class MultiAuth(AuthProvider):
     async def verify_token(self, token: str) -> AccessToken | None:
         """The first answer. A source that is down does not close the door to the others' tokens."""
         down: ProviderUnavailable | None = None
+        narrow: AccessToken | None = None
         for provider in self._all:
             try:
                 found = await provider.verify_token(token)
             except ProviderUnavailable as error:
                 down = error
                 continue
-            if found is not None and set(provider.required_scopes) <= set(found.scopes):
+            if found is None:
+                continue
+            if set(provider.required_scopes) <= set(found.scopes):
                 return found
+            narrow = narrow or found
+        if narrow is not None and not set(self.required_scopes) <= set(narrow.scopes):
+            return narrow  # valid, and the guard says which scopes are missing
         if down is not None:
             raise down
         return None

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ("AccessToken", "current_access_token", "scopes_of")
+__all__ = ("AccessToken", "current_access_token", "scopes_of", "seconds_of")
 
 _LEEWAY_SECONDS = 30
 """How far clocks may be apart before a token counts as expired, or as not valid yet."""
@@ -33,6 +33,16 @@ class AccessToken:
 
     def expired(self, now: float | None = None) -> bool:
         return self.expires_at is not None and self.expires_at + _LEEWAY_SECONDS < (time.time() if now is None else now)
+
+
+def seconds_of(value: object) -> int | None:
+    """A moment as an issuer writes it: a number of seconds, or the text of one. None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return int(value)
+    except (ValueError, OverflowError):
+        return None
 
 
 current_access_token: ContextVar[AccessToken | None] = ContextVar("current_access_token", default=None)

@@ -27,6 +27,14 @@ class Endpoints:
     revocation: str | None = None
     auth_methods: Sequence[str] = ("client_secret_basic",)
     issuer: str | None = None
+    names_itself: bool = False
+    """Whether its answers carry its issuer."""
+
+    def sent(self, issuer: str | None) -> bool:
+        """Whether an answer with this `iss` is from here (RFC 9207 section 2.4; PROTOCOL U-04)."""
+        if issuer is None:
+            return not self.names_itself
+        return self.issuer is None or issuer == self.issuer
 
 
 @dataclass(frozen=True, kw_only=True)

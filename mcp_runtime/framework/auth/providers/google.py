@@ -9,7 +9,7 @@ from mcp_runtime.framework.auth.environment import Settings
 from mcp_runtime.framework.auth.oauth_proxy import OAuthProxy, ProxyOptions
 from mcp_runtime.framework.auth.provider import words
 from mcp_runtime.framework.auth.providers.userinfo import AskingVerifier
-from mcp_runtime.framework.auth.tokens import AccessToken, scopes_of
+from mcp_runtime.framework.auth.tokens import AccessToken, scopes_of, seconds_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -62,8 +62,7 @@ class GoogleTokenVerifier(AskingVerifier):
             names = ("name", "given_name", "family_name", "picture", "locale", "email", "email_verified", "hd")
             claims |= {name: known[name] for name in names if name in known}
         scopes = [_LONG_NAMES.get(scope, scope) for scope in scopes_of(said, "scope")]
-        expires = int(said["exp"]) if str(said.get("exp", "")).isdigit() else None
-        return AccessToken(token, str(said.get("aud", "unknown")), scopes, expires, claims)
+        return AccessToken(token, str(said.get("aud", "unknown")), scopes, seconds_of(said.get("exp")), claims)
 
 
 class GoogleProvider(OAuthProxy):

@@ -128,6 +128,9 @@ class InMemoryOAuthProvider(OAuthProvider):
     def _issued(
         self, client: OAuthClient, grant: _Grant, scopes: Sequence[str], renewable: Sequence[str] | None = None
     ) -> OAuthToken:
+        for name in [name for name, token in grant.access.items() if token.expired()]:
+            del grant.access[name]
+            self._grants.pop(name, None)
         access = secrets.token_urlsafe(32)
         expires = int(time.time()) + _ACCESS_SECONDS
         grant.access[digest(access)] = AccessToken(

@@ -10,7 +10,7 @@ from mcp_runtime.framework.auth.environment import Settings
 from mcp_runtime.framework.auth.errors import ProviderUnavailable, WrongSetting
 from mcp_runtime.framework.auth.fetch import Fetcher
 from mcp_runtime.framework.auth.provider import TokenVerifier
-from mcp_runtime.framework.auth.tokens import AccessToken, scopes_of
+from mcp_runtime.framework.auth.tokens import AccessToken, scopes_of, seconds_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -69,6 +69,5 @@ class IntrospectionTokenVerifier(TokenVerifier):
         if self.audiences is not None and not any(each in self.audiences for each in given):
             return None
         client = str(said.get("client_id") or said.get("sub") or "unknown")
-        expires = said.get("exp")
-        found = AccessToken(token, client, scopes_of(said, "scope"), None if expires is None else int(expires), said)
+        found = AccessToken(token, client, scopes_of(said, "scope"), seconds_of(said.get("exp")), said)
         return None if found.expired() else found

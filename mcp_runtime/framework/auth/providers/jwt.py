@@ -15,7 +15,7 @@ from mcp_runtime.framework.auth.jose import ALGORITHMS, claims_of, header_of, im
 from mcp_runtime.framework.auth.jwks import PublishedKeys
 from mcp_runtime.framework.auth.provider import TokenVerifier, checked_url
 from mcp_runtime.framework.auth.tables import TokenTable
-from mcp_runtime.framework.auth.tokens import AccessToken, scopes_of
+from mcp_runtime.framework.auth.tokens import AccessToken, scopes_of, seconds_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -117,10 +117,8 @@ class JWTVerifier(TokenVerifier):
 
     def access_token(self, token: str, claims: Mapping[str, Any]) -> AccessToken:
         client = claims.get("client_id") or claims.get("azp") or claims.get("sub") or "unknown"
-        expires = claims.get("exp")
-        return AccessToken(
-            token, str(client), scopes_of(claims, "scope", "scp"), None if expires is None else int(expires), claims
-        )
+        scopes = scopes_of(claims, "scope", "scp")
+        return AccessToken(token, str(client), scopes, seconds_of(claims.get("exp")), claims)
 
     async def _key_for(self, kid: object) -> Key | None:
         if self._published is not None:
@@ -234,7 +232,7 @@ def checked_jwks_uri(value: object) -> str:
 
 def _within_its_time(claims: Mapping[str, Any], now: float) -> bool:
     times = [claims.get(name) for name in ("exp", "nbf", "iat")]
-    if any(isinstance(time, bool) or not isinstance(time, int | float | None) for time in times):
+    if any(time is not None and (isinstance(time, str) or seconds_of(time) is None) for time in times):
         return False
     expires, begins, issued = times
     return (

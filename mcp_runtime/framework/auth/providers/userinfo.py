@@ -46,6 +46,10 @@ class AskingVerifier(TokenVerifier):
     async def about(self, url: str, token: str, accept: str = "application/json") -> Answer | None:
         """The provider's answer to who brings `token`; None when it is not valid there."""
         answer = await self.fetcher.get(url, headers={"authorization": f"Bearer {token}", "accept": accept})
+        if answer.status == 403 and (
+            answer.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in answer.headers
+        ):
+            raise ProviderUnavailable("The identity provider answers no more questions for now.")
         if answer.status in (400, 401, 403):
             return None
         if not answer.ok:

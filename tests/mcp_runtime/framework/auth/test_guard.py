@@ -179,6 +179,19 @@ async def test_multi_auth_accepts_what_any_of_its_sources_accepts() -> None:
     assert challenge(answers[2])["resource_metadata"] == METADATA
 
 
+async def test_multi_auth_says_which_scope_a_valid_token_lacks_and_lets_no_narrow_one_in() -> None:
+    narrow = StaticTokenVerifier({"t": {"client_id": "a", "scopes": ["read"]}}, ["read", "write"])
+    demanding = MultiAuth(verifiers=[narrow], required_scopes=["write"])
+    lenient = MultiAuth(verifiers=[narrow])
+
+    answers = []
+    for provider in (demanding, lenient):
+        async with site(provider) as client:
+            answers.append((await client.post("/mcp", headers=bearer("t"))).status_code)
+
+    assert answers == [403, 401]
+
+
 @pytest.mark.fastmcp("A-15")
 async def test_the_debug_verifier_asks_the_authors_function() -> None:
     async def validate(token: str) -> bool:

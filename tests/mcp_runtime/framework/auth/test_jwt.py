@@ -76,6 +76,8 @@ async def test_a_token_of_the_issuer_for_this_audience_is_accepted() -> None:
         {"aud": None},
         {"exp": int(time.time()) - 60},
         {"exp": "tomorrow"},
+        {"exp": float("inf")},
+        {"exp": True},
         {"nbf": int(time.time()) + 600},
         {"token_use": "id"},
         {"typ": "Refresh"},

@@ -235,6 +235,23 @@ async def test_an_answer_of_another_issuer_is_refused() -> None:
     assert "another identity provider" in answer.text
 
 
+@pytest.mark.protocol("U-04")
+@pytest.mark.parametrize(("answered", "status"), [({}, 400), ({"iss": "https://acme.eu.auth0.com/"}, 302)])
+async def test_a_provider_that_says_it_names_itself_must(answered: dict[str, str], status: int) -> None:
+    class Naming(identity.Auth0):
+        def document(self) -> dict[str, Any]:
+            return {**super().document(), "authorization_response_iss_parameter_supported": True}
+
+        def more_in_answer(self) -> dict[str, str]:
+            return answered
+
+    idp = Naming()
+    async with person_at(openid(idp, audience="https://api.example.com"), idp) as person:
+        back = await person.come_back(await person.decide(await person.consent_page()))
+
+    assert back.status_code == status
+
+
 @pytest.mark.fastmcp("A-13")
 async def test_without_the_page_the_browser_is_bound_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
     idp = Rotating()

@@ -114,6 +114,14 @@ async def test_an_answer_that_is_not_plainly_yes_is_no(said: dict[str, Any]) -> 
     assert await server.verifier(audience="weather").verify_token("opaque") is None
 
 
+@pytest.mark.parametrize("exp", ["soon", None, [], 10**400])
+async def test_an_expiry_that_is_no_number_breaks_nothing(exp: Any) -> None:
+    server = AuthorizationServer()
+    server.known["opaque"] = {"active": True, "exp": exp}
+
+    assert await server.verifier().verify_token("opaque") is not None
+
+
 async def test_an_endpoint_that_refuses_us_says_nothing_about_the_token() -> None:
     with pytest.raises(ProviderUnavailable, match="answered 401"):
         await AuthorizationServer().verifier(client_secret="wrong").verify_token("opaque")

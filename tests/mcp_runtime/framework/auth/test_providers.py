@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from mcp_runtime.framework.auth.errors import ProviderUnavailable
 from mcp_runtime.framework.auth.oauth_proxy import OAuthProxy
 from mcp_runtime.framework.auth.providers.auth0 import Auth0Provider
 from mcp_runtime.framework.auth.providers.aws import AWSCognitoProvider
@@ -188,6 +189,18 @@ async def test_githubs_refusal_with_status_200_is_a_refusal() -> None:
 
     assert "error=server_error" in answer.headers["location"]
     assert "bad_verification_code" not in answer.headers["location"]
+
+
+@pytest.mark.fastmcp("A-02")
+async def test_github_that_answers_no_more_questions_makes_no_token_invalid() -> None:
+    class Limited(identity.GitHub):
+        def serve(self, url: str, request: httpx2.Request) -> httpx2.Response:
+            return httpx2.Response(403, json={}, headers={"x-ratelimit-remaining": "0"})
+
+    verifier = provider_of("github", Limited()).token_verifier
+
+    with pytest.raises(ProviderUnavailable, match="no more questions"):
+        await verifier.verify_token("x")
 
 
 @pytest.mark.fastmcp("A-03")
