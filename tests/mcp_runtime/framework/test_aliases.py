@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,6 +19,15 @@ from mcp_runtime.framework.settings import settings
 from mcp_runtime.framework.types import TextContent
 
 TOPS = ("fastmcp", "mcp")
+
+
+class _Installed(MetaPathFinder):
+    """Has both packages, whatever is installed here."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return ModuleSpec(fullname, None, origin="installed") if fullname in TOPS else None
 
 
 @pytest.fixture(autouse=True)
@@ -123,9 +135,11 @@ def test_a_name_that_is_not_there_is_an_import_error() -> None:
 
 @pytest.mark.parametrize(("pinned", "real"), [({"fastmcp"}, {"fastmcp", "mcp"}), ({"mcp"}, {"mcp"}), (set(), set())])
 def test_a_pinned_distribution_is_left_alone(pinned: set[str], real: set[str]) -> None:
+    sys.meta_path.insert(0, _Installed())
     aliases.install(pinned=pinned)
 
     found = {name for name in TOPS if (spec := importlib.util.find_spec(name)) is not None and spec.origin}
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Installed)]
 
     assert found == real
 
