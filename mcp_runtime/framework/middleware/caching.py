@@ -173,7 +173,7 @@ class ResponseCachingMiddleware(Middleware):
             return form.read(found)
         self.misses += 1
         answer = await call_next(context)
-        kept = form.write(answer)
+        kept = None if getattr(answer, "input_required", None) is not None else form.write(answer)
         if kept is not None and len(as_json(kept).encode()) <= self.max_item_size:
             await self._store.put(key, kept, collection=str(context.method), ttl=ttl)
         return answer

@@ -99,6 +99,8 @@ async def rendering(
 
     async def final(seen: MiddlewareContext[Any]) -> Any:
         result = await answer(seen.message.name, seen.message.arguments or {})
+        if result.input_required is not None:
+            return result  # a question to the client, and no messages yet
         return GetPromptResult(description=result.description, messages=list(result.messages), meta=result.meta)
 
     message = GetPromptRequestParams(name=name, arguments=dict(arguments))

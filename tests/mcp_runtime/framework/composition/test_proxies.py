@@ -313,3 +313,34 @@ async def test_a_proxy_that_reaches_nobody_is_left_out(caplog: pytest.LogCapture
 async def test_roots_of_a_client_reach_the_other_server_as_they_are() -> None:
     async with Client(FastMCP.as_proxy(asking()), roots=lambda _: [Root(uri="file:///a", name="A")]) as client:
         assert (await client.call_tool("folders")).data == ["file:///a"]
+
+
+@pytest.mark.fastmcp("K-09", "C-08", "C-09", status="safer")
+@pytest.mark.parametrize("upstream", ["auto", "legacy"])
+@pytest.mark.parametrize("downstream", ["auto", "legacy"])
+async def test_questions_are_relayed_over_http_in_every_combination_of_eras(upstream: str, downstream: str) -> None:
+    far = asking()
+
+    @far.tool
+    async def work(ctx: Context) -> str:
+        await ctx.report_progress(1, 2, "half")
+        return "done"
+
+    app = far.http_app()
+    seen: list[Any] = []
+
+    async def elicit(message: str, response_type: Any, params: Any, context: Any) -> Any:
+        return response_type(name="Ada")
+
+    async def progressed(progress: float, total: float | None, message: str | None) -> None:
+        seen.append((progress, total, message))
+
+    async with app.router.lifespan_context(app):
+        proxy = FastMCP.as_proxy(Client(app, mode=upstream))
+        async with Client(
+            proxy, mode=downstream, elicitation_handler=elicit, roots=["file:///home"], progress_handler=progressed
+        ) as client:
+            assert (await client.call_tool("greet")).data == "Hello Ada"
+            assert (await client.call_tool("folders")).data == ["file:///home"]
+            assert (await client.call_tool("work")).data == "done"
+    assert seen == [(1, 2, "half")]

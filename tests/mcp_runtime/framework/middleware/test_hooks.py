@@ -13,8 +13,16 @@ from mcp_runtime.framework import Context, FastMCP
 from mcp_runtime.framework.components import Tool, ToolResult
 from mcp_runtime.framework.errors import ToolError
 from mcp_runtime.framework.middleware import CallNext, Middleware, MiddlewareContext
+from mcp_runtime.framework.middleware.caching import ResponseCachingMiddleware
 from mcp_runtime.framework.serving import serve
-from mcp_runtime.framework.types import GetPromptResult, PromptMessage, TextContent
+from mcp_runtime.framework.types import (
+    ElicitRequest,
+    ElicitResult,
+    GetPromptResult,
+    InputRequiredResult,
+    PromptMessage,
+    TextContent,
+)
 from mcp_runtime.framework.types.requests import CallToolRequestParams, InitializeRequest, ListToolsRequest
 from mcp_runtime.protocol.errors import McpError
 from tests.mcp_runtime.framework.exchanges import Recorder
@@ -481,3 +489,29 @@ async def test_middleware_that_overrides_the_whole_call_is_honoured() -> None:
     await serve(mcp, "tools/call", {"name": "add", "arguments": {"a": 1, "b": 2}}, Recorder())
 
     assert pages == ["tools/call", "on_call_tool"]
+
+
+@pytest.mark.fastmcp("M-05", "M-07", status="later")
+async def test_a_question_in_place_of_an_answer_passes_through_the_middleware() -> None:
+    mcp = FastMCP(middleware=[Diary(), ResponseCachingMiddleware()])
+    question = ElicitRequest(params={"mode": "form", "message": "Who?", "requestedSchema": {"type": "object"}})
+
+    @mcp.prompt
+    def greet(ctx: Context) -> Any:
+        if ctx.input_responses is None:
+            return InputRequiredResult(input_requests={"who": question})
+        return f"Greet {ctx.input_responses['who'].content['name']}."
+
+    @mcp.tool(annotations={"readOnlyHint": True})
+    def hello(ctx: Context) -> Any:
+        if ctx.input_responses is None:
+            return InputRequiredResult(input_requests={"who": question})
+        return f"Hello {ctx.input_responses['who'].content['name']}"
+
+    async def answer(*_: Any) -> ElicitResult:
+        return ElicitResult(action="accept", content={"name": "Ada"})
+
+    async with Client(mcp, elicitation_handler=answer) as client:
+        for _ in range(2):
+            assert (await client.call_tool("hello")).content[0].text == "Hello Ada"
+            assert (await client.get_prompt("greet")).messages[0].content.text == "Greet Ada."
