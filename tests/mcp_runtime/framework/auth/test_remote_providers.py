@@ -54,9 +54,8 @@ class Remote:
 
 Make = Callable[[httpx2.AsyncClient], RemoteAuthProvider]
 
-REMOTES: dict[str, tuple[str, Callable[[], Remote], str, Make]] = {
+REMOTES: dict[str, tuple[Callable[[], Remote], str, Make]] = {
     "authkit": (
-        "A-05",
         lambda: Remote(
             "https://acme.authkit.app",
             "https://acme.authkit.app/oauth2/jwks",
@@ -67,7 +66,6 @@ REMOTES: dict[str, tuple[str, Callable[[], Remote], str, Make]] = {
         lambda client: AuthKitProvider(authkit_domain="https://acme.authkit.app/", base_url=BASE, http_client=client),
     ),
     "descope": (
-        "A-06",
         lambda: Remote(
             DESCOPE,
             "https://api.descope.com/P2abc/.well-known/jwks.json",
@@ -80,7 +78,6 @@ REMOTES: dict[str, tuple[str, Callable[[], Remote], str, Make]] = {
         ),
     ),
     "descope by project": (
-        "A-06",
         lambda: Remote(
             "https://api.descope.com/P2abc",
             "https://api.descope.com/P2abc/.well-known/jwks.json",
@@ -93,7 +90,6 @@ REMOTES: dict[str, tuple[str, Callable[[], Remote], str, Make]] = {
         ),
     ),
     "scalekit": (
-        "A-07",
         lambda: Remote(
             "https://acme.scalekit.com",
             "https://acme.scalekit.com/keys",
@@ -106,7 +102,6 @@ REMOTES: dict[str, tuple[str, Callable[[], Remote], str, Make]] = {
         ),
     ),
     "supabase": (
-        "A-15",
         lambda: Remote(
             "https://abc.supabase.co/auth/v1",
             "https://abc.supabase.co/auth/v1/.well-known/jwks.json",
@@ -118,7 +113,6 @@ REMOTES: dict[str, tuple[str, Callable[[], Remote], str, Make]] = {
         lambda client: SupabaseProvider(project_url="https://abc.supabase.co", base_url=BASE, http_client=client),
     ),
     "keycloak": (
-        "A-15",
         lambda: Remote(
             "https://id.example.com/realms/acme",
             "https://id.example.com/realms/acme/protocol/openid-connect/certs",
@@ -131,12 +125,12 @@ REMOTES: dict[str, tuple[str, Callable[[], Remote], str, Make]] = {
         ),
     ),
 }
-EACH = [pytest.param(name, id=name, marks=pytest.mark.fastmcp(REMOTES[name][0])) for name in REMOTES]
 
 
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.fastmcp("A-05", "A-06", "A-07", "A-15")
+@pytest.mark.parametrize("name", REMOTES)
 async def test_a_token_of_the_provider_opens_and_one_for_someone_else_does_not(name: str) -> None:
-    _, standin, _, make = REMOTES[name]
+    standin, _, make = REMOTES[name]
     idp = standin()
 
     async with site(make(idp.client())) as client:
@@ -152,9 +146,10 @@ async def test_a_token_of_the_provider_opens_and_one_for_someone_else_does_not(n
     assert other_audience.status_code == (200 if idp.audience is None else 401)
 
 
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.fastmcp("A-05", "A-06", "A-07", "A-15")
+@pytest.mark.parametrize("name", REMOTES)
 async def test_clients_find_their_way_to_the_provider(name: str) -> None:
-    _, standin, server, make = REMOTES[name]
+    standin, server, make = REMOTES[name]
     idp = standin()
 
     async with site(make(idp.client())) as client:
