@@ -5,29 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from mcp_runtime.client.handlers import Handlers, ProgressHandler
-from mcp_runtime.client.sse import Event, events
-from mcp_runtime.client.transports.eras import (
-    LATEST_LEGACY,
-    MODERN,
-    MODERN_ERRORS,
-    Era,
-    Legacy,
-    Modern,
-    is_modern_error,
+from mcp_runtime.client.sse import events
+from mcp_runtime.client.transports.answers import (
+    NoPosts,
+    NotModern,
+    Position,
+    SessionGone,
+    is_stream,
+    refusal,
+    result_in,
 )
-from mcp_runtime.client.transports.wire import (
-    discovered,
-    encoded,
-    object_in,
-    reached,
-    remote_error,
-    replied,
-    supported_versions,
-)
+from mcp_runtime.client.transports.eras import LATEST_LEGACY, MODERN, Era, Legacy, Modern
+from mcp_runtime.client.transports.listener import Listener, listened_to
+from mcp_runtime.client.transports.wire import discovered, encoded, object_in, reached, replied, supported_versions
 from mcp_runtime.framework.errors import ClientError
 from mcp_runtime.framework.types import InitializeResult
 from mcp_runtime.protocol.errors import McpError
@@ -42,12 +36,7 @@ __all__ = ("StreamableHttpTransport",)
 _MAX_EVENT = 16 * 1024 * 1024
 _MOST_RESUMES = 10
 """How often the stream of one answer is taken up again before the answer is given up."""
-_RETRY_SECONDS = 1.0
-"""How long to wait before that, where the server did not say (PROTOCOL G-07)."""
-_LONGEST_RETRY = 60.0
-_OPENING_SECONDS = 0.5
-"""How long to wait for the stream beside the answers; a server may let it wait for its first event."""
-_REFUSED_STREAM = (400, 404, 405, 409)
+_ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 
 
 class StreamableHttpTransport:
@@ -82,7 +71,8 @@ class StreamableHttpTransport:
         self._probing = False
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._listener: asyncio.Task[None] | None = None
+        self._listener: Listener | None = None
+        self._wanted: dict[str, bool] = {}
         self._older: SSETransport | None = None
 
     def __repr__(self) -> str:
@@ -117,7 +107,7 @@ class StreamableHttpTransport:
         self._probing = True
         try:
             found = await self._discovered()
-        except _NotModern:
+        except NotModern:
             if self._mode == MODERN:
                 raise ClientError(f"{self.url} does not speak {MODERN}.") from None
             self._probing = False
@@ -130,7 +120,12 @@ class StreamableHttpTransport:
             raise
         finally:
             self._probing = False
-        return discovered(found)
+        result = discovered(found)
+        self._wanted = listened_to(result.capabilities)
+        if self._wanted and self._handlers.message is not None and self._listener is None:
+            self._listener = Listener(self._beside, self._heard)
+            await self._listener.start()
+        return result
 
     async def request(
         self, method: str, params: dict[str, Any], *, progress: ProgressHandler | None = None
@@ -142,7 +137,7 @@ class StreamableHttpTransport:
             raise ClientError("The client is not connected: use it in `async with client:`, or call initialize().")
         try:
             result = await self._request_once(method, params, progress)
-        except _SessionGone:
+        except SessionGone:
             era = self._era
             await self._initialize(era.version if isinstance(era, Legacy) and era.version else LATEST_LEGACY)
             result = await self._request_once(method, params, progress)
@@ -169,8 +164,7 @@ class StreamableHttpTransport:
         if older is not None:
             await older.close()
         if listener is not None:
-            listener.cancel()
-            await asyncio.wait((listener,))
+            await listener.stop()
         if http is None:
             return
         if isinstance(era, Legacy) and era.session_id is not None:
@@ -194,15 +188,15 @@ class StreamableHttpTransport:
         """A server that takes no POST at all may be one of HTTP+SSE at the same address (PROTOCOL V-13, X-04)."""
         try:
             return await self._initialize(LATEST_LEGACY)
-        except _NoPosts as error:
-            refusal = error
+        except NoPosts as error:
+            refused = error
         from mcp_runtime.client.transports.http_sse import SSETransport
 
         older = SSETransport(self.url, self._headers, self._auth, http_client=self._client())
         try:
             await older.open(self._handlers, self._client_info)
         except ClientError:
-            raise refusal from None  # it is none of those either: what it said first counts
+            raise refused from None  # it is none of those either: what it said first counts
         self._older = older
         return await older.introduce()
 
@@ -216,10 +210,8 @@ class StreamableHttpTransport:
             with contextlib.suppress(McpError):  # then it logs at the level it likes
                 await self._request_once("logging/setLevel", {"level": self._handlers.log_level})
         if era.session_id is not None and self._listener is None:
-            open_now: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._listener = asyncio.get_running_loop().create_task(self._listen(open_now), name="mcp-client-listener")
-            either = (open_now, self._listener)
-            await asyncio.wait(either, timeout=_OPENING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            self._listener = Listener(self._beside, self._heard)
+            await self._listener.start()
         return result
 
     async def _request_once(
@@ -238,10 +230,10 @@ class StreamableHttpTransport:
                 async with http.stream("POST", self.url, content=encoded(message), headers=headers) as answer:
                     self._connected().noticed(answer.headers)
                     if answer.status_code >= 400:
-                        raise self._refusal(answer, await answer.aread())
-                    if not _is_stream(answer):
+                        raise self._refused(answer.status_code, await answer.aread())
+                    if not is_stream(answer):
                         return self._result(object_in(await answer.aread()))
-                    stream = _Stream()
+                    stream = Position()
                     found = await self._read(answer, stream, identifier, progress)
                 return self._result(found or await self._resumed(stream, answered, identifier, method, progress))
         except asyncio.CancelledError:
@@ -253,7 +245,7 @@ class StreamableHttpTransport:
             del self._waiting[identifier]
 
     async def _read(
-        self, answer: httpx2.Response, stream: _Stream, identifier: int | None, progress: ProgressHandler | None
+        self, answer: httpx2.Response, stream: Position, identifier: int | None, progress: ProgressHandler | None
     ) -> dict[str, Any] | None:
         """The answer to a request in a stream, the rest of it dealt with; None where the stream ends without."""
         async for event in events(answer.aiter_lines()):
@@ -280,7 +272,7 @@ class StreamableHttpTransport:
 
     async def _resumed(
         self,
-        stream: _Stream,
+        stream: Position,
         answered: asyncio.Future[dict[str, Any]],
         identifier: int,
         method: str,
@@ -307,38 +299,42 @@ class StreamableHttpTransport:
         raise ClientError(f"{self.url} closed its stream before it answered {method}.")
 
     async def _read_again(
-        self, stream: _Stream, identifier: int, progress: ProgressHandler | None
+        self, stream: Position, identifier: int, progress: ProgressHandler | None
     ) -> dict[str, Any] | None:
         headers = self._common() | self._connected().headers("", {}) | {"last-event-id": str(stream.last_id)}
         headers["accept"] = "text/event-stream"
         with reached(self.url):
             async with self._client().stream("GET", self.url, headers=headers) as answer:
                 if answer.status_code >= 400:
-                    raise self._refusal(answer, await answer.aread())
+                    raise self._refused(answer.status_code, await answer.aread())
                 return await self._read(answer, stream, identifier, progress)
 
-    async def _listen(self, open_now: asyncio.Future[None]) -> None:
-        """Hear what a legacy server says beside its answers, as long as it lets us (PROTOCOL G-04)."""
-        stream = _Stream()
-        while isinstance(self._era, Legacy) and self._http is not None:
-            headers = self._common() | self._era.headers("", {})
-            headers["accept"] = "text/event-stream"
-            if stream.last_id is not None:
-                headers["last-event-id"] = stream.last_id
-            try:
-                with reached(self.url):
-                    async with self._http.stream("GET", self.url, headers=headers) as answer:
-                        if not open_now.done():
-                            open_now.set_result(None)
-                        if answer.status_code in _REFUSED_STREAM or not _is_stream(answer):
-                            return
-                        await self._read(answer, stream, None, None)
-            except ClientError:
-                pass  # the connection broke: try again, as after an ordinary end
-            await asyncio.sleep(stream.retry)
+    @contextlib.asynccontextmanager
+    async def _beside(self, stream: Position) -> AsyncIterator[httpx2.Response]:
+        """The stream beside the answers: what a legacy server says there, or what a modern one is asked to tell."""
+        era = self._connected()
+        headers, http = self._common(), self._client()
+        with reached(self.url):
+            if isinstance(era, Legacy):
+                headers |= era.headers("", {}) | {"accept": "text/event-stream"}
+                if stream.last_id is not None:
+                    headers["last-event-id"] = stream.last_id
+                async with http.stream("GET", self.url, headers=headers) as answer:
+                    yield answer
+                return
+            method, params = "subscriptions/listen", era.params({"notifications": self._wanted}, token=None)
+            message = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
+            headers |= era.headers(method, params)
+            async with http.stream("POST", self.url, content=encoded(message), headers=headers) as answer:
+                yield answer
+
+    async def _heard(self, answer: httpx2.Response, stream: Position) -> None:
+        await self._read(answer, stream, None, None)
 
     async def _received(self, message: dict[str, Any], progress: ProgressHandler | None) -> None:
         """A notification or a question on a stream."""
+        if message["method"] == _ACKNOWLEDGED:
+            return  # the server listens to us listening
         if "id" not in message:
             await self._handlers.notified(str(message["method"]), message.get("params") or {}, progress)
         elif isinstance(self._era, Legacy):  # a modern server puts no requests on streams (PROTOCOL S-04)
@@ -350,40 +346,15 @@ class StreamableHttpTransport:
         with reached(self.url):
             answer = await http.post(self.url, content=encoded(message), headers=headers)
         if answer.status_code >= 400:
-            raise self._refusal(answer, answer.content)
+            raise self._refused(answer.status_code, answer.content)
 
-    # What answers mean.
+    # What the above needs.
 
-    def _refusal(self, answer: httpx2.Response, body: bytes) -> Exception:
-        """What an HTTP error means: a JSON-RPC error in its body, a refused credential, or an older server."""
-        status = answer.status_code
-        if status in (401, 403):
-            return ClientError(f"{self.url} answered {status}: the key or token is missing, wrong or not enough.")
-        try:
-            received = object_in(body)
-        except ClientError:
-            received = {}
-        error = received.get("error")
-        code = error.get("code") if isinstance(error, dict) else None
-        if self._probing and status < 500 and not (isinstance(code, int) and is_modern_error(status, code)):
-            return _NotModern(f"{self.url} answered {status} to a request of {MODERN}.")
-        if status == 404 and isinstance(self._era, Legacy) and self._era.session_id is not None:
-            return _SessionGone(f"{self.url} does not know the session any more.")
-        if isinstance(error, dict) and isinstance(code, int):
-            return remote_error(error)
-        if status in (400, 404, 405) and isinstance(self._era, Legacy) and self._era.version is None:
-            return _NoPosts(f"{self.url} answered with HTTP status {status}.")
-        return ClientError(f"{self.url} answered with HTTP status {status}.")
+    def _refused(self, status: int, body: bytes) -> Exception:
+        return refusal(self.url, status, body, era=self._era, probing=self._probing)
 
     def _result(self, message: dict[str, Any]) -> dict[str, Any]:
-        error, result = message.get("error"), message.get("result")
-        if isinstance(error, dict):
-            if self._probing and error.get("code") not in MODERN_ERRORS:
-                raise _NotModern(f"{self.url} answered a request of {MODERN} with an error of older servers.")
-            raise remote_error(error)
-        if not isinstance(result, dict):
-            raise ClientError("The server's answer has neither a result nor an error.")
-        return result
+        return result_in(self.url, message, probing=self._probing)
 
     def _common(self) -> dict[str, str]:
         headers = {
@@ -404,33 +375,3 @@ class StreamableHttpTransport:
         if self._era is None:
             raise ClientError("The client is closed.")
         return self._era
-
-
-class _Stream:
-    """Where a stream is: its last event's id, and how long to wait before taking it up again."""
-
-    def __init__(self) -> None:
-        self.last_id: str | None = None
-        self.retry = _RETRY_SECONDS
-
-    def noticed(self, event: Event) -> None:
-        if event.id is not None:
-            self.last_id = event.id
-        if event.retry is not None:
-            self.retry = min(event.retry / 1000, _LONGEST_RETRY)
-
-
-class _NotModern(ClientError):
-    """The server answered as one that knows no modern revision."""
-
-
-class _NoPosts(ClientError):
-    """The address does not take the message that begins a session."""
-
-
-class _SessionGone(ClientError):
-    """The legacy session has ended at the server."""
-
-
-def _is_stream(answer: httpx2.Response) -> bool:
-    return str(answer.headers.get("content-type", "")).startswith("text/event-stream")

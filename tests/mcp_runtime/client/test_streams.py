@@ -191,6 +191,44 @@ async def test_a_legacy_call_given_up_is_cancelled_by_a_notification() -> None:
     assert told["params"] == {"requestId": call["id"]}
 
 
+@pytest.mark.fastmcp("CL-19")
+@pytest.mark.protocol("L-01", "L-02", "L-03")
+@pytest.mark.parametrize(("interested", "streams"), [(True, 1), (False, 0)])
+async def test_a_modern_server_is_listened_to_for_those_who_care(interested: bool, streams: int) -> None:
+    heard: list[str] = []
+    found = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {"listChanged": True}, "prompts": {}}}
+
+    def script(server: Server, verb: str, message: Message | None, headers: dict[str, str]) -> Any:
+        if message is not None and message["method"] == "subscriptions/listen":
+            assert headers["mcp-method"] == "subscriptions/listen"
+            assert message["params"]["notifications"] == {"toolsListChanged": True}
+            return server.pushed(event({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged"}))
+        return found
+
+    server = Server(script)
+    handler = (lambda message: heard.append(message.method)) if interested else None
+    async with server.streamable("auto", message_handler=handler):
+        assert server.streams == streams
+        if interested:
+            server.lines.put_nowait(event({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}))
+            await wait_until_async(lambda: heard)
+    assert heard == ["notifications/tools/list_changed"] * streams
+    assert server.streams == 0
+
+
+@pytest.mark.protocol("L-08")
+async def test_a_server_that_cannot_be_listened_to_is_left_alone() -> None:
+    found = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {"listChanged": True}}}
+
+    def script(server: Server, verb: str, message: Message | None, headers: dict[str, str]) -> Any:
+        return 404 if message is not None and message["method"] == "subscriptions/listen" else found
+
+    server = Server(script)
+    async with server.streamable("auto", message_handler=lambda message: None) as client:
+        await client.ping()
+    assert [m["method"] for _, m, _ in server.seen if m].count("subscriptions/listen") == 1
+
+
 # HTTP+SSE.
 
 
