@@ -51,8 +51,9 @@ def tools(settings: Settings, server: str) -> None:
 
 async def _reached(settings: Settings, server: str, use: Any) -> Any:
     url = f"{settings.url}/t/{quote(settings.tenant, safe='')}/{quote(server, safe='')}/mcp"
+    credential = settings.credential(server)
     try:
-        async with Client(url, auth=settings.api_key, name="stoa-cli") as client:
+        async with Client(url, auth=credential, name="stoa-cli") as client:
             return await use(client)
     except McpError as error:
         data = error.data if isinstance(error.data, dict) else {}

@@ -1,4 +1,4 @@
-"""`stoa logins`, `stoa keys rotate` and `stoa revoke-everything`: who is in, and how to put them out."""
+"""`stoa login`, `stoa logins`, `stoa keys rotate` and `stoa revoke-everything`: who is in, and how to put them out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,28 @@ Tenant = Annotated[str | None, Parameter(name=["--tenant", "-t"], help="Default:
 Url = Annotated[str | None, Parameter(name="--url", help="The platform. Default: STOA_URL, or the demo's.")]
 
 logins = App(name="logins", help="Programs that people are logged in with.")
+
+
+def log_in(*, tenant: Tenant = None, url: Url = None) -> None:
+    """Log this terminal in: it shows an address, where you sign in and allow it. Commands then need no API key."""
+    from controlplane.cli import login, settings
+    from controlplane.cli.output import note
+
+    def show(address: str, code: str) -> None:
+        note(f"Open {address}")
+        note(f"and check that it shows the code {code}. Waiting.")
+
+    address, name = settings.place(url=url, tenant=tenant)
+    login.log_in(address, name, show)
+    print(f"Logged in to {name} at {address}.")
+
+
+def log_out(*, tenant: Tenant = None, url: Url = None) -> None:
+    """End the login of this terminal."""
+    from controlplane.cli import login, settings
+
+    address, name = settings.place(url=url, tenant=tenant)
+    print("Logged out." if login.log_out(address, name) else "You were not logged in.")
 
 
 @logins.command(name="ls")

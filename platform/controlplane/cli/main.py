@@ -33,6 +33,8 @@ app.command(secrets)
 app.command(endpoints)
 app.command(identity.logins)
 app.command(identity.revoke_everything)
+app.command(identity.log_in, name="login")
+app.command(identity.log_out, name="logout")
 keys.command(identity.rotate_key, name="rotate")
 
 Tenant = Annotated[str | None, Parameter(name=["--tenant", "-t"], help="Default: STOA_TENANT, or the demo's.")]

@@ -24,7 +24,7 @@ class Api:
         self.settings = settings
         self._client = httpx2.Client(
             base_url=f"{settings.url}/api/v1/tenants/{quote(settings.tenant, safe='')}/",
-            headers={"authorization": f"Bearer {settings.api_key}", "user-agent": "stoa-cli"},
+            headers={"authorization": f"Bearer {settings.credential()}", "user-agent": "stoa-cli"},
             timeout=httpx2.Timeout(30.0, connect=10.0),
         )
 

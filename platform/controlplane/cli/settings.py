@@ -24,6 +24,13 @@ class Settings:
     """The platform's address, without a slash at the end."""
     tenant: str
     api_key: str
+    """Empty when `stoa login` is what lets us in."""
+
+    def credential(self, endpoint: str | None = None) -> str:
+        """What to send to the management API, or to an endpoint. Raises CliError when a login is over."""
+        from controlplane.cli import login
+
+        return self.api_key or login.token(self.url, self.tenant, endpoint)
 
 
 def load(
@@ -34,7 +41,49 @@ def load(
     cwd: Path | None = None,
 ) -> Settings:
     """Settle the three values. Raises CliError saying how to give the one that is missing."""
+    from controlplane.cli import login
+
     demo = _demo(environ, cwd or Path.cwd())
+    address, name = _place(url, tenant, environ, demo)
+    key = environ.get("STOA_API_KEY", "")
+    if not key and not (name and login.is_known(address, name)):
+        key = demo.get("api_key", "") if _is_demos(address, demo) else ""
+        if not key:
+            raise CliError(
+                "No API key is set, and you are not logged in.",
+                hint="Run `stoa login`, or set STOA_API_KEY: `stoa keys create` or the dashboard makes one.",
+            )
+    return Settings(address, _required(name), key)
+
+
+def place(
+    *, url: str | None, tenant: str | None, environ: Mapping[str, str] = os.environ, cwd: Path | None = None
+) -> tuple[str, str]:
+    """Platform and tenant alone, for logging in there. Raises CliError."""
+    address, name = _place(url, tenant, environ, _demo(environ, cwd or Path.cwd()))
+    return address, _required(name)
+
+
+def _place(
+    url: str | None, tenant: str | None, environ: Mapping[str, str], demo: Mapping[str, str]
+) -> tuple[str, str | None]:
+    address = _address(url, environ, demo)
+    demos = _tenant(demo.get("endpoint_url", "")) if _is_demos(address, demo) else None
+    return address, tenant or environ.get("STOA_TENANT") or demos
+
+
+def _is_demos(address: str, demo: Mapping[str, str]) -> bool:
+    """The demo key opens the demo platform only: it is not shown to an address that someone else named."""
+    return _origin(address) == _origin(demo.get("dashboard_url", ""))
+
+
+def _required(name: str | None) -> str:
+    if not name:
+        raise CliError("No tenant is set.", hint="Pass --tenant, or set STOA_TENANT.")
+    return name
+
+
+def _address(url: str | None, environ: Mapping[str, str], demo: Mapping[str, str]) -> str:
     address = url or environ.get("STOA_URL") or demo.get("dashboard_url")
     if not address:
         raise CliError(
@@ -46,19 +95,7 @@ def load(
             f"'{address}' is not an address.",
             hint="It looks like https://mcp.example.com.",
         )
-    address = address.rstrip("/")
-    # The demo key opens the demo platform only: it is not shown to an address that someone else named.
-    same_place = _origin(address) == _origin(demo.get("dashboard_url", ""))
-    key = environ.get("STOA_API_KEY") or (demo.get("api_key") if same_place else None)
-    if not key:
-        raise CliError(
-            "No API key is set.",
-            hint="Set STOA_API_KEY. `stoa keys create` or the dashboard makes one.",
-        )
-    name = tenant or environ.get("STOA_TENANT") or (_tenant(demo.get("endpoint_url", "")) if same_place else None)
-    if not name:
-        raise CliError("No tenant is set.", hint="Pass --tenant, or set STOA_TENANT.")
-    return Settings(address, name, key)
+    return address.rstrip("/")
 
 
 def _demo(environ: Mapping[str, str], cwd: Path) -> dict[str, str]:

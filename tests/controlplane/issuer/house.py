@@ -158,6 +158,25 @@ class Browser:
             answer = self._http.post(url, data=fields, headers={"origin": self._house.url})
         raise AssertionError(f"The login went in circles: {self.pages}")
 
+    def decide(self, address: str, decision: str) -> str:
+        """Open the page of a device's login, sign in if asked to, and press a button. The text of the last page."""
+        url, answer = address, self._http.get(address)
+        for _ in range(10):
+            if answer.is_redirect:
+                url = urljoin(url, answer.headers["location"])
+                answer = self._http.get(url)
+                continue
+            self.pages.append(_title(answer.text))
+            if '<form method="post"' not in answer.text:
+                return answer.text
+            fields = _hidden_fields(answer.text)
+            if "user_code" in fields:
+                fields["decision"] = decision
+            else:
+                fields |= {"username": self._email, "password": PASSWORD}
+            answer = self._http.post(url, data=fields, headers={"origin": self._house.url})
+        raise AssertionError(f"The login went in circles: {self.pages}")
+
 
 def _hidden_fields(page: str) -> dict[str, str]:
     form = page[page.rindex('<form method="post"') :]
