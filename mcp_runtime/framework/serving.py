@@ -185,22 +185,17 @@ def _info(server: FastMCP) -> dict[str, Any]:
 
 
 async def _described(server: FastMCP, kind: Kind) -> list[dict[str, Any]]:
-    """All that may be offered: the catalogue, and what middleware adds to it where nobody in particular asks."""
+    """All that may be offered: the catalogue, with what middleware adds and changes where nobody in particular asks."""
     offer = await server.offer(kind)
-    definitions = list(offer.definitions(framework_meta=server.include_fastmcp_meta))
     if not server.lists_dynamically(kind):
-        return definitions
+        return list(offer.definitions(framework_meta=server.include_fastmcp_meta))
+    components = {component.key: component for component in offer}
     try:
         with entered(nobodys_context(server)) as context:
-            listed = await server.listed(kind, context)
+            components |= {component.key: component for component in await server.listed(kind, context)}
     except Exception:  # noqa: BLE001 - middleware is the author's code
         _log.exception("The middleware of %r fails to list %s for nobody in particular.", server.name, kind)
-        return definitions
-    return definitions + [
-        component.definition(framework_meta=server.include_fastmcp_meta)
-        for component in listed
-        if not offer.holds(component.key)
-    ]
+    return [component.definition(framework_meta=server.include_fastmcp_meta) for component in components.values()]
 
 
 def nobodys_context(server: FastMCP) -> Context:

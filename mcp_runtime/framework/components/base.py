@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import itertools
@@ -96,6 +97,21 @@ class Component:
     def disable(self) -> None:
         """Hide the component: it is not listed, and using it is an unknown name (FASTMCP T-06)."""
         self._switch(False)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some attributes replaced, as middleware makes them; its sets, lists and dictionaries are its own.
+
+        What a tool's code does stays the same, so `deep` makes no difference.
+        """
+        made = copy.copy(self)
+        state = vars(made)
+        for name, value in state.items():
+            if isinstance(value, (dict, list, set)):
+                state[name] = value.copy()
+        made._listeners = []
+        for name, value in (update or {}).items():
+            setattr(made, name, value)
+        return made
 
     def definition(self, *, framework_meta: bool = True) -> dict[str, Any]:
         """What clients are told, as a JSON object of revision 2026-07-28."""

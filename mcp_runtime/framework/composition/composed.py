@@ -127,7 +127,14 @@ class Composed:
             return await self._listed(kind, context)
         from mcp_runtime.framework.middleware import requests
 
-        return list(await requests.listing(self.chain, method, context, lambda: self._listed(kind, context)))
+        return list(await requests.listing(self.chain, method, context, lambda: self._handed_out(kind, context)))
+
+    async def _handed_out(self, kind: Kind, context: Context) -> list[Any]:
+        """The list for the middleware; copies where it may change them, for this request and no other."""
+        components = await self._listed(kind, context)
+        if not self.chain.reworks(LIST_METHODS[kind]):
+            return components
+        return [component.model_copy() for component in components]
 
     async def listing(self, kind: Kind, context: Context) -> Raw | list[dict[str, Any]]:
         """The same as definitions; encoded already where the list is the one that everybody sees."""

@@ -14,7 +14,7 @@ from typing import Any
 from mcp_runtime.framework.components.base import Component
 from mcp_runtime.framework.errors import MiddlewareError
 from mcp_runtime.framework.functions.results import ToolResult
-from mcp_runtime.framework.middleware.base import Middleware, MiddlewareContext, hooks_for
+from mcp_runtime.framework.middleware.base import HOOKS, Middleware, MiddlewareContext, hooks_for
 
 __all__ = ("Chain", "checked_middleware")
 
@@ -25,6 +25,8 @@ Handler = Callable[[MiddlewareContext[Any]], Awaitable[Any]]
 class _Step:
     owner: str
     """For messages: `Watch.on_call_tool`."""
+    hook: str
+    """Its name; nothing for middleware that takes everything itself."""
     run: Callable[..., Awaitable[Any]]
 
 
@@ -46,6 +48,11 @@ class Chain:
             not isinstance(one, Middleware) or getattr(type(one), own) is not getattr(Middleware, own)
             for one in self._middleware
         )
+
+    def reworks(self, method: str) -> bool:
+        """Whether somebody's hook is for this method above all, and may change what it is given."""
+        own = HOOKS.get(method, "")
+        return any(not step.hook or step.hook == own for step in self._for(method, "request"))
 
     async def run(self, context: MiddlewareContext[Any], final: Handler) -> Any:
         """The answer, by way of every hook that applies. Raises what they raise, and MiddlewareError."""
@@ -80,9 +87,9 @@ def checked_middleware(middleware: Any) -> Any:
 def _steps_of(middleware: Any, method: str, kind: str) -> list[_Step]:
     name = type(middleware).__name__
     if not isinstance(middleware, Middleware) or type(middleware).__call__ is not Middleware.__call__:
-        return [_Step(name, middleware)]
+        return [_Step(name, "", middleware)]
     return [
-        _Step(f"{name}.{hook}", getattr(middleware, hook))
+        _Step(f"{name}.{hook}", hook, getattr(middleware, hook))
         for hook in hooks_for(method, kind)
         if getattr(type(middleware), hook) is not getattr(Middleware, hook) or hook in vars(middleware)
     ]

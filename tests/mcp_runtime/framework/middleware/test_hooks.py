@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from mcp_runtime.client import Client
@@ -14,7 +15,8 @@ from mcp_runtime.framework.components import Tool, ToolResult
 from mcp_runtime.framework.errors import ToolError
 from mcp_runtime.framework.middleware import CallNext, Middleware, MiddlewareContext
 from mcp_runtime.framework.middleware.caching import ResponseCachingMiddleware
-from mcp_runtime.framework.serving import serve
+from mcp_runtime.framework.middleware.tool_injection import ToolInjectionMiddleware
+from mcp_runtime.framework.serving import describe, serve
 from mcp_runtime.framework.types import (
     ElicitRequest,
     ElicitResult,
@@ -515,3 +517,59 @@ async def test_a_question_in_place_of_an_answer_passes_through_the_middleware() 
         for _ in range(2):
             assert (await client.call_tool("hello")).content[0].text == "Hello Ada"
             assert (await client.get_prompt("greet")).messages[0].content.text == "Greet Ada."
+
+
+@pytest.mark.fastmcp("M-08", status="safer")
+async def test_what_middleware_changes_of_a_list_is_changed_for_that_request_alone() -> None:
+    mcp = offering()
+
+    class Describe(Middleware):
+        async def on_list_tools(self, context: Seen, call_next: Next) -> Any:
+            tools = await call_next(context)
+            subject = context.fastmcp_context.exchange.caller.subject if context.fastmcp_context else ""
+            if subject == "ada":
+                for tool in tools:
+                    tool.description = "For Ada."
+                    tool.tags.add("ada")
+                tools = [tool.model_copy(update={"title": "Plus"}) for tool in tools]
+            return tools
+
+    mcp.add_middleware(Describe())
+
+    async def listed(subject: str) -> tuple[Any, Any]:
+        answer: Any = await serve(mcp, "tools/list", {}, Recorder(subject))
+        [tool] = msgspec.json.decode(msgspec.json.encode(answer["tools"]))
+        return tool.get("title"), tool.get("description")
+
+    assert await listed("ada") == ("Plus", "For Ada.")
+    assert await listed("ben") == (None, None)
+    assert mcp.get_tool("add").tags == set()
+
+
+@pytest.mark.fastmcp("M-08", "M-27")
+async def test_the_manifest_holds_what_middleware_adds_and_all_that_it_may_hide() -> None:
+    mcp = offering()
+
+    class Hide(Middleware):
+        async def on_list_tools(self, context: Seen, call_next: Next) -> Any:
+            return []
+
+    mcp.add_middleware(ToolInjectionMiddleware([Tool.from_function(lambda: 1, name="injected")]))
+    mcp.add_middleware(Hide())
+
+    assert [tool["name"] for tool in (await describe(mcp)).tools] == ["add", "injected"]
+
+
+async def test_middleware_that_fails_for_nobody_does_not_keep_a_server_from_being_described(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    mcp = offering()
+
+    class Strict(Middleware):
+        async def on_list_tools(self, context: Seen, call_next: Next) -> Any:
+            raise ToolError("Who are you?")
+
+    mcp.add_middleware(Strict())
+
+    assert [tool["name"] for tool in (await describe(mcp)).tools] == ["add"]
+    assert "for nobody in particular" in caplog.text
