@@ -35,8 +35,10 @@ PARK_SECONDS = 300.0
 GATHER_SECONDS = 0.01
 """Questions asked at about the same time go out together."""
 MAX_PARKED = 1_000
-MAX_PARKED_PER_CALLER = 32
-"""Of those over it, the code does not wait: their retries run it again."""
+MAX_PARKED_PER_ENDPOINT = 16
+MAX_PARKED_PER_CALLER = 8
+"""A parked call holds one of its worker's places. Of those over a limit the code does not wait: their retries run it
+again."""
 MAX_ROUNDS = 32
 MAX_STATE_BYTES = 64 * 1024
 
@@ -254,9 +256,13 @@ class Rounds:
 
     def _park(self, dialogue: _Dialogue) -> str | None:
         """Let the code wait; None where too much waits already, and it is stopped."""
-        caller = dialogue.call.principal.identity
-        of_caller = sum(one.call.principal.identity == caller for one, _ in self._parked.values())
-        if len(self._parked) >= MAX_PARKED or of_caller >= MAX_PARKED_PER_CALLER:
+        caller, endpoint = dialogue.call.principal.identity, dialogue.call.plan.endpoint_id
+        parked = [one.call for one, _ in self._parked.values()]
+        if (
+            len(parked) >= MAX_PARKED
+            or sum(call.principal.identity == caller for call in parked) >= MAX_PARKED_PER_CALLER
+            or sum(call.plan.endpoint_id == endpoint for call in parked) >= MAX_PARKED_PER_ENDPOINT
+        ):
             dialogue.close()
             return None
         name = secrets.token_hex(12)
