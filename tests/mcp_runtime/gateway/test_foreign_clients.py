@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,9 +13,12 @@ import httpx2
 import mcp
 import pytest
 from fastmcp.client.transports import StreamableHttpTransport
+from mcp import types as mcp_types
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.mcp_runtime.gateway.conftest import Door
+from tests.mcp_runtime.gateway.test_sessions import Asking
 from tests.mcp_runtime.gateway.world import ADA
 
 MODES = pytest.mark.parametrize("mode", ["auto", "legacy", "2026-07-28"])
@@ -83,6 +87,42 @@ async def test_the_sdks_client_sees_errors_as_errors(door: Door, mode: str) -> N
     assert died.value.error.data["code"] == "worker_died"
 
 
+@MODES
+async def test_the_sdks_client_answers_questions(door: Door, mode: str) -> None:
+    door.world.sandboxes.asking["srv"] = Asking(door.world)
+
+    async def on_elicitation(context: Any, params: Any) -> mcp_types.ElicitResult:
+        return mcp_types.ElicitResult(action="accept", content={"name": "Ada"})
+
+    async with sdk(door, mode, elicitation_callback=on_elicitation) as client:
+        called = await client.call_tool("wait", {"do": "ask"})
+
+    answered = json.loads(_text(called))
+    assert (answered["action"], answered["content"]) == ("accept", {"name": "Ada"})
+
+
+async def test_the_sdks_client_speaks_http_sse(door: Door) -> None:
+    url = door.url.removesuffix("/mcp") + "/sse"
+    transport = sse_client(url, headers={"authorization": f"Bearer {ADA}"})
+    async with mcp.Client(transport, mode="legacy") as client:
+        added = await client.call_tool("add", {"a": 20, "b": 22})
+
+    assert "42" in _text(added)
+
+
+async def test_fastmcps_client_answers_questions_in_rounds(door: Door) -> None:
+    door.world.sandboxes.asking["srv"] = Asking(door.world)
+
+    async def on_elicitation(message: str, response_type: Any, params: Any, context: Any) -> dict[str, str]:
+        return {"name": "Ada"}
+
+    transport = StreamableHttpTransport(door.url, auth=ADA)
+    async with fastmcp.Client(transport, elicitation_handler=on_elicitation) as client:
+        called = await client.call_tool("wait", {"do": "ask"})
+
+    assert json.loads(_text(called))["content"] == {"name": "Ada"}
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_fastmcps_client_lists_and_uses_everything(door: Door, mode: Any) -> None:
     transport = StreamableHttpTransport(door.url, auth=ADA)
@@ -105,3 +145,7 @@ async def test_fastmcps_client_lists_and_uses_everything(door: Door, mode: Any) 
     assert heard == [1, 2]
     assert "read city://lima" in read[0].model_dump_json()
     assert prompt.messages[0].role == "user"
+
+
+def _text(result: Any) -> str:
+    return str(result.content[0].text)

@@ -23,6 +23,7 @@ from tests.mcp_runtime.gateway.conftest import ACCEPT, Door, opened
 from tests.mcp_runtime.gateway.world import ADA, BEN, World
 from tests.support.waiting import wait_until_async
 
+FORM = msgspec.Raw(b'{"message":"Name?","requestedSchema":{"type":"object","properties":{"name":{"type":"string"}}}}')
 CAPABILITIES: dict[str, object] = {"elicitation": {}, "sampling": {}}
 
 
@@ -42,7 +43,12 @@ class Asking:
             case "ask":
                 assert asker is not None
                 self.asked += 1
-                answer = await asker("elicitation/create", msgspec.Raw(b'{"message":"Name?","requestedSchema":{}}'))
+                answer = await asker(
+                    "elicitation/create",
+                    msgspec.Raw(
+                        b'{"message":"Name?","requestedSchema":{"type":"object","properties":{"name":{"type":"string"}}}}'
+                    ),
+                )
                 return {"content": [{"type": "text", "text": bytes(answer).decode()}]}
             case "announce":
                 on_event("notifications/tools/list_changed", msgspec.Raw(b"{}"))

@@ -192,6 +192,68 @@ async def test_a_question_is_put_and_its_answer_returned(played: Played) -> None
     call.cancel()
 
 
+async def test_the_clock_stands_still_while_a_question_waits(played: Played) -> None:
+    answered = asyncio.Event()
+
+    async def asker(method: str, params: msgspec.Raw) -> msgspec.Raw:
+        await answered.wait()
+        return NOTHING
+
+    call = played.call(seconds=0.2, asker=asker)
+    request = await played.frame()
+    await played.send(frames.encode(Kind.CALLBACK, request.id, "elicitation/create", (1, {})))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(call), 0.4)
+
+    answered.set()
+    assert (await played.frame()).kind == Kind.CALLBACK_RESULT
+    with pytest.raises(CallTimedOut):
+        await call
+
+
+async def test_a_call_that_ends_takes_its_questions_with_it(played: Played) -> None:
+    asked, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def asker(method: str, params: msgspec.Raw) -> msgspec.Raw:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        return NOTHING
+
+    call = played.call(asker=asker)
+    request = await played.frame()
+    await played.send(frames.encode(Kind.CALLBACK, request.id, "roots/list", (1, {})))
+    await asked.wait()
+
+    call.cancel()
+
+    assert (await played.frame()).kind == Kind.CANCEL
+    await cancelled.wait()
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        ("notifications/tools/list_changed", "notifications/tools/list_changed"),
+        ("notifications/resources/updated", "notifications/resources/updated"),
+        ("", "notifications/message"),
+        ("notifications/something", "notifications/message"),
+    ],
+)
+async def test_a_worker_announces_what_it_may_announce(played: Played, said: str, heard: str) -> None:
+    events: list[str] = []
+    call = played.call(on_event=lambda method, params: events.append(method))
+    request = await played.frame()
+
+    await played.send(frames.encode(Kind.LOG, request.id, said, {}))
+    await played.send(frames.encode(Kind.RESULT, request.id, "", {}))
+    await call
+
+    assert events == [heard]
+
+
 async def test_a_question_to_nobody_is_refused(played: Played) -> None:
     call = played.call()
     request = await played.frame()
