@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import Mapping
@@ -20,7 +21,15 @@ from mcp_runtime.gateway.records import CallRecord
 from mcp_runtime.ports.sandboxes import Asker
 from mcp_runtime.ports.workers import Caller
 from mcp_runtime.protocol import codec, param_headers, shaping
-from mcp_runtime.protocol.errors import Internal, InvalidParams, ParseError, UnknownPrompt, UnknownResource, UnknownTool
+from mcp_runtime.protocol.errors import (
+    Internal,
+    InvalidParams,
+    McpError,
+    ParseError,
+    UnknownPrompt,
+    UnknownResource,
+    UnknownTool,
+)
 from mcp_runtime.protocol.ladder import Request, RoutingHeaders
 from mcp_runtime.protocol.messages import (
     Block,
@@ -83,7 +92,7 @@ def answer_at_once(request: Request, plan: CompiledPlan, pages: Pages, principal
     """The answer to what the plan alone can answer; None for what a server must be asked."""
     method = request.method
     if method in LIST_METHODS:
-        if plan.live is not None:
+        if plan.live is not None or plan.varying(method):
             return None
         result = pages.page(request, plan, principal)
     elif method == "server/discover":
@@ -102,8 +111,8 @@ def answer_at_once(request: Request, plan: CompiledPlan, pages: Pages, principal
 
 async def answer(call: Call) -> bytes:
     """Ask the server, and encode what it says for this client. Raises McpError."""
-    if call.plan.live is not None and call.request.method in LIST_METHODS:
-        return await _list(call, call.plan.live)
+    if call.request.method in LIST_METHODS:
+        return await (_list_for_caller(call) if call.plan.live is None else _list(call, call.plan.live))
     return encode(call, await ask_server(call))
 
 
@@ -137,6 +146,34 @@ def encode(call: Call, result: Result | InputRequired) -> bytes:
 async def _list(call: Call, upstream: Upstream) -> bytes:
     """A list from the one member that makes its lists itself."""
     request = call.request
+    definitions = await _definitions(call, upstream)
+    return codec.write(ResultMessage(request.id, call.plan.live_listing(request.method, definitions, request.revision)))
+
+
+async def _list_for_caller(call: Call) -> bytes:
+    """A list of which some members show each caller another part. A member that does not answer shows nothing."""
+    request = call.request
+    if request.params.get("cursor") is not None:
+        raise InvalidParams("The cursor is not one that this list gave you: begin without one.")
+    members = call.plan.varying(request.method)
+    seen = await asyncio.gather(*(_seen(call, upstream) for upstream in members.values()))
+    result = call.plan.listing_of(request.method, dict(zip(members, seen, strict=True)), request.revision)
+    return codec.write(ResultMessage(request.id, result))
+
+
+async def _seen(call: Call, upstream: Upstream) -> set[str]:
+    key = {"resources/list": "uri", "resources/templates/list": "uriTemplate"}.get(call.request.method, "name")
+    try:
+        definitions = await _definitions(call, upstream)
+    except McpError as error:
+        call.record.reason = f"A member could not be listed: {error.message}"
+        return set()
+    return {str(one.get(key)) for one in definitions}
+
+
+async def _definitions(call: Call, upstream: Upstream) -> list[dict[str, object]]:
+    """One member's list for this caller. Raises McpError."""
+    request = call.request
     params: dict[str, object] = {"_meta": _passed_on(request.params.get("_meta"))}
     raw = await upstream.call(request.method, msgspec.Raw(codec.write(params)), caller=call.caller())
     try:
@@ -148,7 +185,7 @@ async def _list(call: Call, upstream: Upstream) -> bytes:
     if not isinstance(definitions, list) or not all(isinstance(one, dict) for one in definitions):
         call.record.reason = f"Not a result of {request.method}."
         raise misbehaved(call.record.request_id)
-    return codec.write(ResultMessage(request.id, call.plan.live_listing(request.method, definitions, request.revision)))
+    return definitions
 
 
 async def _call_tool(call: Call) -> ToolResult | InputRequired:

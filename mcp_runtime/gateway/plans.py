@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,10 @@ class CompiledPlan:
         upstreams = [_upstream(member, sandboxes, remotes) for member in document.members]
         self.live = upstreams[0] if document.live else None
         """Who is asked for lists and names that the plan does not hold."""
+        self._varying = {
+            method: {index: upstreams[index] for index, member in enumerate(document.members) if kind in member.varying}
+            for method, kind in _KINDS.items()
+        }
         for component in (*document.tools, *document.resources, *document.resource_templates, *document.prompts):
             if not 0 <= component.member < len(upstreams):
                 raise PlanError(f"A component names member {component.member} of {len(upstreams)}.")
@@ -139,6 +144,20 @@ class CompiledPlan:
         key, _, shape = _LISTS[method]
         result: dict[str, object] = {key: [shape(definition, revision) for definition in definitions]}
         return result | self._envelope(revision)
+
+    def varying(self, method: str) -> Mapping[int, Upstream]:
+        """The members whose part of a list differs by caller: who is asked what this caller sees of it."""
+        return self._varying[method]
+
+    def listing_of(self, method: str, seen: Mapping[int, AbstractSet[str]], revision: Revision) -> dict[str, object]:
+        """The result of a list for one caller, who sees of each member in `seen` no more than what it names."""
+        key, components, shape = _LISTS[method]
+        shown = [
+            shape(one.definition, revision)
+            for one in components(self._document)
+            if one.member not in seen or one.upstream_name in seen[one.member]
+        ]
+        return {key: shown} | self._envelope(revision)
 
     def read(self, uri: str) -> tuple[Upstream, str, str] | None:
         """Who reads `uri`, under which URI, and as which resource or template of the plan.
@@ -196,6 +215,13 @@ _LISTS: dict[str, tuple[str, Callable[[PlanDocument], tuple[Component, ...]], Sh
     "prompts/list": ("prompts", lambda document: document.prompts, shaping.prompt),
 }
 LIST_METHODS = frozenset(_LISTS)
+_KINDS = {
+    "tools/list": "tools",
+    "resources/list": "resources",
+    "resources/templates/list": "resource_templates",
+    "prompts/list": "prompts",
+}
+"""The lists as `Member.varying` names them."""
 LIST_KEYS = {method: key for method, (key, _, _) in _LISTS.items()}
 
 

@@ -40,6 +40,8 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     worker: Worker | None = None
     strict_input: bool = False
     remote: Remote | None = None
+    varying: tuple[str, ...] = ()
+    """Which of its lists differ by caller; see `Manifest.varying`."""
 
 
 class Component(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -18,7 +18,7 @@ from controlplane.composition.naming import prefixed, prefixed_uri
 from controlplane.composition.overrides import Overridden, overridden
 from controlplane.composition.selection import selector
 from controlplane.composition.soundness import check
-from mcp_runtime.ports.plans import Component, Member, PlanDocument
+from mcp_runtime.ports.plans import Component, Member, PlanDocument, Remote
 from mcp_runtime.ports.workers import Manifest, Worker
 
 __all__ = ("CompileError", "Compiled", "MountedServer", "compile_plan")
@@ -36,6 +36,7 @@ class MountedServer:
     kind: str
     worker: Worker | None
     manifest: Manifest
+    remote: Remote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,15 @@ def _component(claim: Claim, key: str) -> Component:
 
 
 def _member(server: MountedServer) -> Member:
-    return Member(server.server_id, server.kind, server.worker, server.manifest.strict_input)
+    manifest = server.manifest
+    return Member(
+        server.server_id,
+        server.kind,
+        server.worker,
+        manifest.strict_input,
+        server.remote,
+        varying=tuple(manifest.varying),
+    )
 
 
 def _introduction(
