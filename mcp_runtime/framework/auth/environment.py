@@ -7,6 +7,7 @@ stand in a file that `…_FILE` names.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from importlib import import_module
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from mcp_runtime.framework.auth.errors import WrongSetting
 
 if TYPE_CHECKING:
+    from mcp_runtime.framework.auth.oauth_proxy import ProxyOptions
     from mcp_runtime.framework.auth.provider import AuthProvider
 
 __all__ = ("Settings", "provider_from_environment")
@@ -71,6 +73,18 @@ class Settings:
             raise WrongSetting(f"{self._provider} needs {name}=, or the variable {self._prefixes[0]}{name.upper()}.")
         return found
 
+    def proxy_options(self, given: ProxyOptions) -> ProxyOptions:
+        """An OAuth proxy's options, those it was not given from the environment."""
+        found = given.copy()
+        for name in ("issuer_url", "redirect_path", "jwt_signing_key"):
+            if found.get(name) is None and (text := self.text(name, None)) is not None:
+                found[name] = text
+        if found.get("allowed_client_redirect_uris") is None:
+            allowed = self.words("allowed_client_redirect_uris", None)
+            if allowed is not None:
+                found["allowed_client_redirect_uris"] = allowed
+        return found
+
     def words(self, name: str, given: Iterable[str] | None) -> list[str] | None:
         """A list: in the environment with commas or spaces between, or as JSON."""
         if given is not None:
@@ -78,4 +92,9 @@ class Settings:
         text = self.text(name, None)
         if text is None:
             return None
-        return text.strip().strip("[]").replace('"', " ").replace("'", " ").replace(",", " ").split()
+        if text.lstrip().startswith(('["', "[]")):
+            try:
+                return [str(each) for each in json.loads(text)]
+            except ValueError as error:
+                raise WrongSetting(f"{self._prefixes[0]}{name.upper()} begins like a JSON list and is none.") from error
+        return text.replace(",", " ").split()

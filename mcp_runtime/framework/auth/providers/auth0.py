@@ -41,5 +41,5 @@ class Auth0Provider(OIDCProxy):
             required_scopes=settings.words("required_scopes", required_scopes) or ["openid"],
             http_client=http_client,
             timeout_seconds=timeout_seconds,
-            **options,
+            **settings.proxy_options(options),
         )

@@ -61,7 +61,7 @@ class AWSCognitoProvider(OIDCProxy):
             required_scopes=scopes,
             http_client=http_client,
             timeout_seconds=timeout_seconds,
-            **options,
+            **settings.proxy_options(options),
         )
         verifier = AWSCognitoTokenVerifier(
             self.discovery, Fetcher(http_client, seconds=timeout_seconds), required_scopes=scopes

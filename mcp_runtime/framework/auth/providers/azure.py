@@ -109,7 +109,7 @@ class AzureProvider(OAuthProxy):
             extra_authorize_params=extra_authorize_params,
             http_client=http_client,
             timeout_seconds=timeout_seconds,
-            **options,
+            **settings.proxy_options(options),
         )
 
     def upstream_scopes(self, scopes: Sequence[str]) -> list[str]:

@@ -83,7 +83,7 @@ class DiscordProvider(OAuthProxy):
             base_url=settings.required("base_url", base_url),
             timeout_seconds=timeout_seconds,
             http_client=http_client,
-            **options,
+            **settings.proxy_options(options),
         )
 
 

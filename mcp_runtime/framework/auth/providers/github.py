@@ -69,5 +69,5 @@ class GitHubProvider(OAuthProxy):
             base_url=settings.required("base_url", base_url),
             http_client=http_client,
             timeout_seconds=timeout_seconds,
-            **options,
+            **settings.proxy_options(options),
         )

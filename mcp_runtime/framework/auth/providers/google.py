@@ -103,5 +103,5 @@ class GoogleProvider(OAuthProxy):
             extra_authorize_params={"access_type": "offline", "prompt": "consent", **(extra_authorize_params or {})},
             http_client=http_client,
             timeout_seconds=timeout_seconds,
-            **options,
+            **settings.proxy_options(options),
         )

@@ -59,5 +59,5 @@ class HuggingFaceProvider(OAuthProxy):
             extra_authorize_params=extra_authorize_params,
             timeout_seconds=timeout_seconds,
             http_client=http_client,
-            **options,
+            **settings.proxy_options(options),
         )

@@ -162,7 +162,11 @@ class JWTProvider(JWTVerifier):
         required_scopes: Iterable[str] | None = None,
         base_url: object | None = None,
     ) -> None:
-        key = jwt_signing_key or Settings("JWTProvider", "JWT").required("signing_key", None)
+        key = jwt_signing_key or Settings("JWTProvider", "JWT").text("signing_key", None)
+        if not key:
+            raise WrongSetting(
+                "JWTProvider needs jwt_signing_key=, or the variable FASTMCP_SERVER_AUTH_JWT_SIGNING_KEY."
+            )
         super().__init__(
             public_key=key,
             issuer=issuer,

@@ -42,5 +42,5 @@ class OCIProvider(OIDCProxy):
             required_scopes=settings.words("required_scopes", required_scopes) or ["openid"],
             http_client=http_client,
             timeout_seconds=timeout_seconds,
-            **options,
+            **settings.proxy_options(options),
         )

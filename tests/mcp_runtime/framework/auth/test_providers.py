@@ -295,6 +295,29 @@ def test_a_provider_reads_the_environment_for_what_it_is_not_given(
     assert provider.base_url == BASE
 
 
+@pytest.mark.fastmcp("S-02", "B-09")
+async def test_the_options_of_a_proxy_come_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    claude = "https://claude.ai/api/mcp/auth_callback"
+    for name, value in {
+        "CLIENT_ID": CLIENT_ID,
+        "BASE_URL": BASE,
+        "CLIENT_SECRET": CLIENT_SECRET,
+        "ALLOWED_CLIENT_REDIRECT_URIS": f'["{claude}", "http://localhost:*"]',
+        "JWT_SIGNING_KEY": "a signing key",
+        "REDIRECT_PATH": "/oauth/callback",
+    }.items():
+        monkeypatch.setenv(f"FASTMCP_SERVER_AUTH_GITHUB_{name}", value)
+
+    provider = GitHubProvider()
+    told = GitHubProvider(redirect_path="/told", allowed_client_redirect_uris=[])
+
+    assert provider.redirect_path == "/oauth/callback"
+    assert provider.redirect_policy.allows(claude)
+    assert provider.keys.fingerprint != GitHubProvider(jwt_signing_key=b"other").keys.fingerprint
+    assert told.redirect_path == "/told"
+    assert not told.redirect_policy.allows(claude)
+
+
 async def test_without_network_a_login_says_that_the_provider_does_not_answer() -> None:
     idp = identity.Auth0()
     idp.down = True

@@ -6,7 +6,7 @@ import pytest
 
 from mcp_runtime.framework import FastMCP
 from mcp_runtime.framework.auth.errors import WrongSetting
-from mcp_runtime.framework.auth.providers.jwt import JWTVerifier, StaticTokenVerifier
+from mcp_runtime.framework.auth.providers.jwt import JWTProvider, JWTVerifier, StaticTokenVerifier
 
 KEY = "a signing key of at least thirty-two bytes"
 
@@ -51,6 +51,17 @@ def test_a_missing_setting_is_named_with_its_variable(monkeypatch: pytest.Monkey
 
     with pytest.raises(WrongSetting, match="FASTMCP_SERVER_AUTH_JWT_PUBLIC_KEY"):
         FastMCP()
+
+
+@pytest.mark.fastmcp("A-09", status="document")
+def test_the_documents_jwt_provider_names_its_key_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        WrongSetting, match="needs jwt_signing_key=, or the variable FASTMCP_SERVER_AUTH_JWT_SIGNING_KEY"
+    ):
+        JWTProvider()
+
+    monkeypatch.setenv("FASTMCP_SERVER_AUTH_JWT_SIGNING_KEY", KEY)
+    assert JWTProvider().algorithm == "HS256"
 
 
 def test_a_secret_may_stand_in_a_file(
