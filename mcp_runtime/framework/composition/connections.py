@@ -68,13 +68,19 @@ class PerCaller(Connections):
 
     @contextlib.asynccontextmanager
     async def client(self, context: Context) -> AsyncIterator[Any]:
-        held = await self._of(_caller(context))
-        held.users += 1
+        held = self._of(_caller(context))
+        held.users += 1  # from now on: one that is being opened is not closed as idle
         try:
+            await self._close_idle()
+            await held.opened()
             with held.relay.serving(context):
                 yield held.client
         except (ClientError, ConnectionError, EOFError):
             self._drop(held)  # it may be broken: the next request makes another
+            raise
+        except BaseException:
+            if not held.connected:
+                self._drop(held)
             raise
         finally:
             held.users -= 1
@@ -88,7 +94,7 @@ class PerCaller(Connections):
         for held in every:
             await held.close()
 
-    async def _of(self, caller: str) -> _Held:
+    def _of(self, caller: str) -> _Held:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:  # the connections of another loop are dead
             self._loop = loop
@@ -97,12 +103,6 @@ class PerCaller(Connections):
         if held is None:
             held = self._held[caller] = _Held(caller, *self._made())
         self._held.move_to_end(caller)
-        await self._close_idle()
-        try:
-            await held.opened()
-        except BaseException:
-            self._drop(held)
-            raise
         return held
 
     def _made(self) -> tuple[Any, Relay]:
@@ -145,6 +145,11 @@ class _Held:
         self.dropped = False
         self._opening: asyncio.Task[Any] | None = None
 
+    @property
+    def connected(self) -> bool:
+        done = self._opening is not None and self._opening.done() and not self._opening.cancelled()
+        return done and self._opening is not None and self._opening.exception() is None
+
     async def opened(self) -> None:
         """Return when the client is connected. It is opened outside of any request, whose context it would keep."""
         if self._opening is None:
@@ -153,9 +158,8 @@ class _Held:
         await asyncio.shield(self._opening)
 
     async def close(self) -> None:
-        if self._opening is not None and self._opening.done() and not self._opening.cancelled():
-            if self._opening.exception() is None:
-                await self.client.__aexit__(None, None, None)
+        if self.connected:
+            await self.client.__aexit__(None, None, None)
         elif self._opening is not None:
             self._opening.cancel()
 

@@ -14,6 +14,8 @@ from mcp_runtime.framework.components.base import Component
 from mcp_runtime.framework.composition.sources import Kind
 
 if TYPE_CHECKING:
+    import asyncio
+
     from mcp_runtime.framework.composition.transforms import Transform
     from mcp_runtime.framework.context import Context
 
@@ -130,6 +132,7 @@ class ProviderSource:
         self.provider = provider
         self._lists: dict[Kind, tuple[float, Sequence[Component]]] = {}
         self._loaded: dict[Kind, float] = {}
+        self._loading: dict[Kind, asyncio.Task[None]] = {}
 
     def __repr__(self) -> str:
         return f"<{self.provider!r}>"
@@ -150,6 +153,17 @@ class ProviderSource:
         return components if until > time.monotonic() else None
 
     async def load(self, kind: Kind) -> None:
+        """Ask the provider; who comes while it is asked waits for the same answer."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        loading = self._loading.get(kind)
+        if loading is None or loading.done() or loading.get_loop() is not loop:
+            loading = self._loading[kind] = loop.create_task(self._load(kind))
+            loading.add_done_callback(_noticed)
+        await asyncio.shield(loading)
+
+    async def _load(self, kind: Kind) -> None:
         self.has(kind, list(await self.provider.listed(kind)))
 
     def has(self, kind: Kind, components: Sequence[Component]) -> None:
@@ -161,7 +175,7 @@ class ProviderSource:
         """Only where the list may be old: whoever asks for unknown names does not get us to ask every time."""
         if kind not in self._lists or self._loaded[kind] + _YOUNG > time.monotonic():
             return False
-        _, before = self._lists.pop(kind)
+        _, before = self._lists[kind]
         await self.load(kind)
         return [one.key for one in self._lists[kind][1]] != [one.key for one in before]
 
@@ -201,3 +215,9 @@ class ProviderSource:
 
 
 _YOUNG = 1.0
+
+
+def _noticed(loading: asyncio.Task[None]) -> None:
+    """Whoever waited may have been cancelled: a failure is still nobody's surprise."""
+    if not loading.cancelled():
+        loading.exception()

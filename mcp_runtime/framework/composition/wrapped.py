@@ -186,5 +186,7 @@ def _adopt(wrapper: Any, inner: Component, route: Route | None) -> None:
     vars(wrapper).update(vars(inner))
     wrapper._listeners = []
     wrapper._route = route
+    vars(wrapper).pop("enable", None)  # those of a mounted component that is copied
+    vars(wrapper).pop("disable", None)
     if route is not None:
         wrapper.enable, wrapper.disable = inner.enable, inner.disable

@@ -344,3 +344,37 @@ async def test_questions_are_relayed_over_http_in_every_combination_of_eras(upst
             assert (await client.call_tool("folders")).data == ["file:///home"]
             assert (await client.call_tool("work")).data == "done"
     assert seen == [(1, 2, "half")]
+
+
+async def test_a_connection_that_cannot_be_made_is_made_anew_by_the_next_request() -> None:
+    tries: list[int] = []
+
+    @asynccontextmanager
+    async def lifespan(_: FastMCP) -> AsyncIterator[None]:
+        tries.append(1)
+        if len(tries) == 1:
+            raise RuntimeError("not yet")
+        yield
+
+    mcp = FastMCP("Backend", lifespan=lifespan)
+    mcp.tool(lambda: 1, name="one")
+    proxy = FastMCP.as_proxy(Client(mcp))
+
+    assert await proxy.list_tools() == []  # logged and left out
+    proxy._views.clear()
+    answer: Any = await serve(proxy, "tools/call", {"name": "one"}, Recorder("ada"))
+    await proxy.stop()
+
+    assert answer["content"][0]["text"] == "1"
+
+
+async def test_connections_left_idle_are_closed() -> None:
+    proxy = FastMCP.as_proxy(backend())
+    for number in range(70):
+        await serve(proxy, "tools/call", {"name": "add", "arguments": {"a": 1, "b": 2}}, Recorder(f"caller {number}"))
+
+    [source] = proxy._sources
+    connections = source.provider.connections  # type: ignore[attr-defined]  # a provider's
+    assert len(connections._held) <= 65
+    await proxy.stop()
+    assert not connections._held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -343,3 +344,20 @@ async def test_a_provider_that_fails_is_logged_and_left_out(caplog: pytest.LogCa
         assert [tool.name for tool in await client.list_tools()] == ["search"]
     assert "database is down" in caplog.text
     assert json.dumps([tool.name for tool in await mcp.list_tools()]) == '["search"]'
+
+
+async def test_requests_that_come_together_ask_a_provider_once() -> None:
+    class Slow(Database):
+        cache_seconds = 3600
+
+        async def _list_tools(self) -> Sequence[Any]:
+            await asyncio.sleep(0)  # lets the others in
+            return await super()._list_tools()
+
+    provider = Slow()
+    mcp = FastMCP()
+    mcp.add_provider(provider)
+
+    await asyncio.gather(*(mcp.list_tools() for _ in range(10)))
+
+    assert provider.asked == 1
