@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from mcp_runtime.framework.auth.client_documents import ClientDocuments, is_client_address
-from mcp_runtime.framework.auth.errors import OAuthError, ProviderUnavailable
+from mcp_runtime.framework.auth.errors import OAuthError, ProviderUnavailable, WrongSetting
 from mcp_runtime.framework.auth.fetch import Fetcher
 from mcp_runtime.framework.auth.grants import (
     AuthorizationCode,
@@ -149,6 +149,11 @@ class OAuthProxy(OAuthProvider):
             refresh_seconds=fallback_refresh_token_expiry_seconds,
             threshold=token_expiry_threshold_seconds,
         )
+        if require_authorization_consent not in (True, False, "remember", "external"):
+            raise WrongSetting(
+                f"require_authorization_consent={require_authorization_consent!r} is none of True, 'remember', "
+                "'external' and False."
+            )
         self._login = Login(
             self,
             keys,

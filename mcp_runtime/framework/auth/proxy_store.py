@@ -12,14 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mcp_runtime.framework.auth.errors import WrongSetting
 from mcp_runtime.framework.auth.grants import digest
+from mcp_runtime.framework.storage.base import KeyValue
 from mcp_runtime.framework.storage.disk import DiskStore
 from mcp_runtime.framework.storage.encryption import FernetEncryptionWrapper, fernet_of
 from mcp_runtime.framework.storage.wrappers import PrefixCollectionsWrapper
 
 if TYPE_CHECKING:
     from mcp_runtime.framework.auth.keys import ProxyKeys
-    from mcp_runtime.framework.storage.base import KeyValue
 
 __all__ = ("ProxyStore", "Records")
 
@@ -53,6 +54,8 @@ class ProxyStore:
     """`client_storage` as the author gave it, or files in the user's data folder."""
 
     def __init__(self, client_storage: KeyValue | None, keys: ProxyKeys) -> None:
+        if client_storage is not None and not isinstance(client_storage, KeyValue):
+            raise WrongSetting(f"client_storage={client_storage!r} is no key-value store.")
         self._given = client_storage
         self._keys = keys
         self.clients = Records(self._sealed, "clients")

@@ -236,6 +236,30 @@ def test_without_a_secret_there_must_be_a_key() -> None:
     assert OAuthProxy(**options, jwt_signing_key="a key").upstream.client_id == CLIENT_ID
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"client_storage": object()}, "is no key-value store"),
+        ({"require_authorization_consent": "sometimes"}, "is none of True"),
+        ({"token_endpoint_auth_method": "private_key_jwt"}, "is not one of"),
+        ({"allowed_client_redirect_uris": ["*"]}, "is no pattern for redirects"),
+        ({"base_url": "mcp.example.com"}, "is not an address"),
+    ],
+)
+def test_an_option_that_cannot_work_is_refused_when_the_proxy_is_made(options: dict[str, Any], reason: str) -> None:
+    given: dict[str, Any] = {
+        "upstream_authorization_endpoint": "https://a.example/authorize",
+        "upstream_token_endpoint": "https://a.example/token",
+        "upstream_client_id": CLIENT_ID,
+        "upstream_client_secret": CLIENT_SECRET,
+        "token_verifier": proxy(Rotating()).token_verifier,
+        "base_url": BASE,
+    }
+
+    with pytest.raises(WrongSetting, match=reason):
+        OAuthProxy(**given | options)
+
+
 # Who may register.
 
 
