@@ -11,11 +11,14 @@ from typing import Protocol
 from mcp_runtime.authorization.principals import Principals
 from mcp_runtime.gateway.admission import Address
 from mcp_runtime.gateway.plans import CompiledPlan
-from mcp_runtime.ports.sessions import Sessions
+from mcp_runtime.ports.sessions import Sessions, SessionsUnavailable
 from mcp_runtime.transports.open_stream import OpenStream
 from tenants.principal import Principal
 
 log = logging.getLogger("stoa.gateway")
+
+SESSION_SWEEPS = 13
+"""Every so many sweeps a stream's session is used, so that it does not count as idle."""
 
 
 class Visitor(Protocol):
@@ -43,6 +46,7 @@ class StandingStreams:
         self._seconds = seconds
         self._open: dict[OpenStream, tuple[Visitor, str | None]] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        self._sweeps = 0
 
     @property
     def visitors(self) -> tuple[Visitor, ...]:
@@ -71,16 +75,26 @@ class StandingStreams:
 
     async def sweep(self) -> None:
         """End the streams of callers who would be refused now, or whose session is over."""
+        self._sweeps += 1
         for stream, (visitor, session_id) in tuple(self._open.items()):
-            token, tenant, before = visitor.token, visitor.where.tenant, visitor.principal
-            now = self._principals.known(token, tenant) or await self._principals.authenticate(token, tenant)
-            if (
-                now is None
-                or now.identity != before.identity
-                or now.scopes < before.scopes
-                or (session_id is not None and await self._sessions.find(session_id) is None)
+            if not await self._is_welcome(visitor) or (
+                # Spread over the sweeps: each use of a session keeps it alive for much longer than that.
+                session_id is not None
+                and (self._sweeps + id(stream)) % SESSION_SWEEPS == 0
+                and not await self._is_alive(session_id)
             ):
                 stream.end()
+
+    async def _is_welcome(self, visitor: Visitor) -> bool:
+        token, tenant, before = visitor.token, visitor.where.tenant, visitor.principal
+        now = self._principals.known(token, tenant) or await self._principals.authenticate(token, tenant)
+        return now is not None and now.identity == before.identity and now.scopes >= before.scopes
+
+    async def _is_alive(self, session_id: str) -> bool:
+        try:
+            return await self._sessions.find(session_id) is not None
+        except SessionsUnavailable:
+            return True  # nobody knows; the stream will find out when it has something to say
 
     async def _sweep_forever(self) -> None:
         while True:
