@@ -16,6 +16,7 @@ LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 METADATA = "https://mcp.example.com/.well-known/oauth-protected-resource"
 
 
+@pytest.mark.protocol("A-01")
 async def test_no_key_is_challenged(door: Door) -> None:
     answer = await door.post(LIST, token=None)
 
@@ -26,6 +27,7 @@ async def test_no_key_is_challenged(door: Door) -> None:
     assert answer.json()["error"]["data"]["code"] == "unauthenticated"
 
 
+@pytest.mark.protocol("A-11", "A-06")
 @pytest.mark.parametrize(
     ("path", "token"),
     [
@@ -51,6 +53,7 @@ async def test_a_wrong_key_and_what_does_not_exist_are_answered_alike(door: Door
     assert _without_request_id(answer.json()) == _without_request_id(reference.json())
 
 
+@pytest.mark.protocol("A-06", "A-12")
 async def test_a_key_of_one_endpoint_opens_it(door: Door) -> None:
     answer = await door.post(LIST, token=BEN)
 
@@ -65,6 +68,7 @@ async def test_the_tenants_own_key_learns_that_an_endpoint_is_missing(door: Door
     assert "other" not in answer.text
 
 
+@pytest.mark.protocol("A-09")
 async def test_a_key_without_the_scope_is_told_which(door: Door) -> None:
     answer = await door.post(LIST, token=DORA)
 
@@ -73,6 +77,7 @@ async def test_a_key_without_the_scope_is_told_which(door: Door) -> None:
     assert 'scope="mcp:call"' in answer.headers["www-authenticate"]
 
 
+@pytest.mark.protocol("A-11")
 @pytest.mark.parametrize("value", ["Basic YTpi", "Bearer", "Bearer a b", "Bearer é", "stoa_ada"])
 async def test_what_is_no_bearer_token_is_a_bad_request(door: Door, value: str) -> None:
     answer = await door.http.post(
@@ -90,6 +95,7 @@ async def test_two_authorization_headers_are_refused(door: Door) -> None:
     assert answer.status_code == 400
 
 
+@pytest.mark.protocol("A-05")
 @pytest.mark.parametrize("query", ["access_token=stoa_ada", "x=1&token=abc", "API_KEY=abc", "q=stoa_ada"])
 async def test_a_token_in_the_url_is_refused_and_not_logged(door: Door, query: str) -> None:
     answer = await door.post(LIST, path=f"/t/acme/weather/mcp?{query}")
@@ -100,6 +106,7 @@ async def test_a_token_in_the_url_is_refused_and_not_logged(door: Door, query: s
     assert b"stoa_ada" not in b"".join(door.lines)
 
 
+@pytest.mark.protocol("H-08")
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[::1]", "127.0.0.1:x"])
 async def test_a_foreign_host_is_forbidden(door: Door, host: str) -> None:
     answer = await door.http.post("/t/acme/weather/mcp", json=LIST, headers={"host": host})
@@ -107,6 +114,7 @@ async def test_a_foreign_host_is_forbidden(door: Door, host: str) -> None:
     assert answer.status_code in (400, 403)
 
 
+@pytest.mark.protocol("H-08")
 @pytest.mark.parametrize("host", ["mcp.example.com", "MCP.example.com:443", "127.0.0.1:1"])
 async def test_a_host_of_ours_is_served(door: Door, host: str) -> None:
     answer = await door.post(LIST, host=host)
@@ -114,6 +122,7 @@ async def test_a_host_of_ours_is_served(door: Door, host: str) -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.protocol("H-08")
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
 async def test_a_page_of_a_foreign_origin_is_forbidden_before_anything_else(door: Door, method: str) -> None:
     answer = await door.http.request(method, "/t/acme/weather/mcp", headers={"origin": "https://evil.example"})
@@ -122,12 +131,14 @@ async def test_a_page_of_a_foreign_origin_is_forbidden_before_anything_else(door
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.protocol("H-08")
 async def test_our_own_pages_may_call(door: Door) -> None:
     answer = await door.post(LIST, origin="https://mcp.example.com")
 
     assert answer.status_code == 200
 
 
+@pytest.mark.protocol("H-01")
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "HEAD"])
 async def test_only_post_is_taken(door: Door, method: str) -> None:
     answer = await door.http.request(method, "/t/acme/weather/mcp", headers={"authorization": f"Bearer {ADA}"})
@@ -136,6 +147,7 @@ async def test_only_post_is_taken(door: Door, method: str) -> None:
     assert answer.headers["allow"] == "POST"
 
 
+@pytest.mark.protocol("A-05", "G-10")
 async def test_other_methods_need_a_key_as_well(door: Door) -> None:
     answer = await door.http.get("/t/acme/weather/mcp")
 
@@ -151,6 +163,7 @@ async def test_other_paths_are_not_found(door: Door, path: str) -> None:
     assert answer.status_code == 404
 
 
+@pytest.mark.protocol("H-02")
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -170,6 +183,7 @@ async def test_what_a_post_says_about_itself(door: Door, headers: dict[str, str]
     assert answer.status_code == status
 
 
+@pytest.mark.protocol("B-05")
 async def test_a_body_of_10_mb_is_refused(door: Door) -> None:
     answer = await door.post(b" " * 10_000_000)
 
@@ -226,6 +240,7 @@ async def test_a_client_that_hangs_up_in_its_body_is_noted(door: Door) -> None:
     await wait_until_async(lambda: b'"outcome":"client_gone"' in b"".join(door.lines), 5)
 
 
+@pytest.mark.protocol("A-07")
 async def test_a_revoked_key_is_refused_at_once(door: Door) -> None:
     before = await door.post(LIST)
     door.world.credentials.revoke("key_ada")

@@ -18,6 +18,7 @@ def initialize(version: object) -> dict[str, object]:
     }
 
 
+@pytest.mark.protocol("V-01", "V-03")
 @pytest.mark.parametrize("version", LEGACY)
 async def test_initialize_answers_with_the_version_asked_for(door: Door, version: str) -> None:
     answer = await door.post(initialize(version))
@@ -41,6 +42,7 @@ async def test_initialize_answers_with_the_version_asked_for(door: Door, version
     assert answer.headers["mcp-session-id"]
 
 
+@pytest.mark.protocol("V-02")
 @pytest.mark.parametrize("version", ["2026-07-28", "1999-01-01", "", 7, None])
 async def test_initialize_with_another_version_gets_our_latest(door: Door, version: object) -> None:
     answer = await door.post(initialize(version))
@@ -48,6 +50,7 @@ async def test_initialize_with_another_version_gets_our_latest(door: Door, versi
     assert answer.json()["result"]["protocolVersion"] == "2025-11-25"
 
 
+@pytest.mark.protocol("V-04", "G-03")
 async def test_a_request_without_a_version_header_is_served(door: Door) -> None:
     answer = await door.post({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
 
@@ -55,12 +58,14 @@ async def test_a_request_without_a_version_header_is_served(door: Door) -> None:
     assert len(answer.json()["result"]["tools"]) == 8
 
 
+@pytest.mark.protocol("V-05", "G-09")
 async def test_a_version_header_that_is_none_of_ours_is_a_bad_request(door: Door) -> None:
     answer = await door.legacy("tools/list", version="2025-13-01")
 
     assert answer.status_code == 400
 
 
+@pytest.mark.protocol("B-03", "G-08")
 @pytest.mark.parametrize(
     "message",
     [
@@ -83,6 +88,7 @@ async def test_ping_is_answered(door: Door) -> None:
     assert answer.json() == {"jsonrpc": "2.0", "id": 1, "result": {}}
 
 
+@pytest.mark.protocol("E-01")
 @pytest.mark.parametrize(
     ("method", "params", "code"),
     [
@@ -117,6 +123,7 @@ async def test_what_is_no_request_is_a_bad_request(door: Door, body: bytes) -> N
     assert "id" not in answer.json()
 
 
+@pytest.mark.protocol("R-01")
 async def test_an_old_result_has_nothing_of_the_modern_envelope(door: Door) -> None:
     called = await door.legacy("tools/call", {"name": "add", "arguments": {"a": 1, "b": 2}})
     listed = await door.legacy("tools/list")
@@ -146,12 +153,14 @@ async def test_a_definition_is_shaped_down(door: Door, version: str, gone: set[s
     assert answer.json()["result"]["tools"][0].keys() == full - gone
 
 
+@pytest.mark.protocol("T-04")
 async def test_structured_content_older_clients_cannot_read_is_left_out(door: Door) -> None:
     answer = await door.legacy("tools/call", {"name": "add", "arguments": {"a": 1, "b": 2}}, version="2025-03-26")
 
     assert answer.json()["result"] == {"content": [{"type": "text", "text": "3"}], "isError": False}
 
 
+@pytest.mark.protocol("T-04")
 async def test_a_structured_list_becomes_text_for_older_clients(door: Door) -> None:
     door.world.server.raw = b'{"content":[],"structuredContent":[1,2]}'
 
@@ -160,6 +169,7 @@ async def test_a_structured_list_becomes_text_for_older_clients(door: Door) -> N
     assert answer.json()["result"] == {"content": [{"type": "text", "text": "[1,2]"}]}
 
 
+@pytest.mark.protocol("T-07")
 async def test_content_unknown_to_2024_becomes_what_it_can_show(door: Door) -> None:
     door.world.server.raw = (
         b'{"content":[{"type":"resource_link","uri":"x://y","name":"why"},'
@@ -174,6 +184,7 @@ async def test_content_unknown_to_2024_becomes_what_it_can_show(door: Door) -> N
     ]
 
 
+@pytest.mark.protocol("B-04")
 @pytest.mark.parametrize("version", [None, "2025-03-26"])
 async def test_a_batch_is_answered_as_one(door: Door, version: str | None) -> None:
     batch = [
@@ -193,12 +204,14 @@ async def test_a_batch_is_answered_as_one(door: Door, version: str | None) -> No
     assert by_id[None]["error"]["code"] == -32600
 
 
+@pytest.mark.protocol("B-04")
 async def test_a_batch_of_notifications_has_no_answer(door: Door) -> None:
     answer = await door.post([{"jsonrpc": "2.0", "method": "notifications/initialized"}])
 
     assert answer.status_code == 202
 
 
+@pytest.mark.protocol("B-04")
 @pytest.mark.parametrize("version", ["2025-06-18", "2025-11-25", "2026-07-28"])
 async def test_later_clients_cannot_send_batches(door: Door, version: str) -> None:
     answer = await door.post([{"jsonrpc": "2.0", "id": 1, "method": "ping"}], mcp_protocol_version=version)
@@ -207,6 +220,7 @@ async def test_later_clients_cannot_send_batches(door: Door, version: str) -> No
     assert answer.json()["error"]["code"] == -32600
 
 
+@pytest.mark.protocol("B-04")
 @pytest.mark.parametrize(
     "batch", [[], [initialize("2025-03-26")], [{"jsonrpc": "2.0", "id": 1, "method": "ping"}] * 33]
 )

@@ -14,6 +14,7 @@ from tests.mcp_runtime.gateway.world import META, MODERN
 SERVER_INFO = {"name": "weather server", "version": "1.2.3"}
 
 
+@pytest.mark.protocol("B-01", "B-04")
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
@@ -34,12 +35,14 @@ async def test_rung_1_what_is_not_one_request_is_refused(door: Door, body: bytes
     assert answer.json()["error"]["code"] == code
 
 
+@pytest.mark.protocol("B-01")
 async def test_an_unreadable_request_is_answered_without_an_id(door: Door) -> None:
     answer = await door.post(b"{", mcp_protocol_version=MODERN)
 
     assert "id" not in answer.json()
 
 
+@pytest.mark.protocol("B-03", "H-07")
 @pytest.mark.parametrize("method", ["notifications/cancelled", "notifications/unheard_of"])
 async def test_rung_2_a_notification_is_accepted_and_dropped(door: Door, method: str) -> None:
     answer = await door.post({"jsonrpc": "2.0", "method": method}, mcp_protocol_version=MODERN)
@@ -48,6 +51,7 @@ async def test_rung_2_a_notification_is_accepted_and_dropped(door: Door, method:
     assert answer.content == b""
 
 
+@pytest.mark.protocol("B-01")
 @pytest.mark.parametrize("odd", [None, True, 1.5, [], {}])
 async def test_rung_3_an_odd_id_is_refused(door: Door, odd: object) -> None:
     body = request("tools/list", {}) | {"id": odd}
@@ -59,6 +63,7 @@ async def test_rung_3_an_odd_id_is_refused(door: Door, odd: object) -> None:
     assert "id" not in answer.json()
 
 
+@pytest.mark.protocol("B-01")
 @pytest.mark.parametrize("good", [0, -7, "seven", "", 2**53])
 async def test_an_id_comes_back_as_it_was(door: Door, good: object) -> None:
     body = request("tools/list", {}) | {"id": good}
@@ -91,6 +96,7 @@ async def test_rung_4_the_envelope_must_be_complete(door: Door, params: dict[str
     assert answer.json()["id"] == "four"
 
 
+@pytest.mark.protocol("H-02", "V-06")
 @pytest.mark.parametrize(
     ("method", "params", "headers"),
     [
@@ -117,6 +123,7 @@ async def test_rung_5_headers_must_repeat_the_body(
     assert answer.json()["error"]["code"] == -32020
 
 
+@pytest.mark.protocol("H-02")
 async def test_rung_5_a_routing_header_may_come_once(door: Door) -> None:
     answer = await door.http.post(
         "/t/acme/weather/mcp",
@@ -133,6 +140,7 @@ async def test_rung_5_a_routing_header_may_come_once(door: Door) -> None:
     assert answer.json()["error"]["code"] == -32020
 
 
+@pytest.mark.protocol("H-03")
 async def test_a_name_may_be_sent_in_base64(door: Door) -> None:
     encoded = base64.b64encode(b"refuse").decode()
 
@@ -141,6 +149,7 @@ async def test_a_name_may_be_sent_in_base64(door: Door) -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.protocol("V-06", "V-07")
 async def test_rung_6_another_version_is_refused_with_the_ones_we_speak(door: Door) -> None:
     meta: dict[str, object] = {f"{META}protocolVersion": "v999.0.0"}
 
@@ -152,6 +161,7 @@ async def test_rung_6_another_version_is_refused_with_the_ones_we_speak(door: Do
     assert error["data"] == {"supported": list(SUPPORTED), "requested": "v999.0.0"}
 
 
+@pytest.mark.protocol("V-11")
 @pytest.mark.parametrize(
     "method",
     ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe", "tasks/list", "nothing"],
@@ -170,6 +180,7 @@ async def test_rung_8_the_log_level_must_be_one(door: Door) -> None:
     assert answer.json()["error"]["code"] == -32602
 
 
+@pytest.mark.protocol("R-01", "R-03", "R-08", "V-07")
 async def test_discover_tells_versions_capabilities_and_who_answers(door: Door) -> None:
     answer = await door.modern("server/discover")
 
@@ -190,6 +201,7 @@ async def test_discover_tells_versions_capabilities_and_who_answers(door: Door) 
     }
 
 
+@pytest.mark.protocol("R-03", "R-05", "T-01")
 @pytest.mark.parametrize(
     ("method", "key", "first"),
     [
@@ -209,12 +221,14 @@ async def test_lists_have_what_the_plan_has(door: Door, method: str, key: str, f
     assert "nextCursor" not in result
 
 
+@pytest.mark.protocol("T-02")
 async def test_a_definition_is_listed_word_for_word(door: Door) -> None:
     answer = await door.modern("tools/list")
 
     assert answer.json()["result"]["tools"][0] == door.world.catalogue._plans["acme", "weather"].tools[0].definition
 
 
+@pytest.mark.protocol("PG-01")
 async def test_a_cursor_nobody_gave_is_refused(door: Door) -> None:
     answer = await door.modern("tools/list", {"cursor": "x"})
 
@@ -222,6 +236,7 @@ async def test_a_cursor_nobody_gave_is_refused(door: Door) -> None:
     assert answer.json()["error"]["code"] == -32602
 
 
+@pytest.mark.protocol("R-01", "R-08")
 async def test_a_tool_is_called(door: Door) -> None:
     answer = await door.modern("tools/call", {"name": "add", "arguments": {"a": 1, "b": 2}})
 
@@ -239,6 +254,7 @@ async def test_a_tool_is_called(door: Door) -> None:
     }
 
 
+@pytest.mark.protocol("A-08", "M-01")
 async def test_the_server_learns_who_calls_and_no_token(door: Door) -> None:
     meta: dict[str, object] = {
         f"{META}clientCapabilities": {"sampling": {}},
@@ -265,6 +281,7 @@ async def test_a_tool_that_fails_is_a_result(door: Door) -> None:
     assert answer.json()["result"]["isError"] is True
 
 
+@pytest.mark.protocol("E-01")
 async def test_an_unknown_tool_is_an_error(door: Door) -> None:
     answer = await door.modern("tools/call", {"name": "nope"})
 
@@ -272,6 +289,7 @@ async def test_an_unknown_tool_is_an_error(door: Door) -> None:
     assert answer.json()["error"] == {"code": -32602, "message": "No tool named 'nope' on this server."}
 
 
+@pytest.mark.protocol("E-01", "T-09")
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [({"a": "x", "b": 1}, "arguments.a"), ({"a": 1}, "required"), ({"a": 1, "b": 2, "c": 3}, "Additional properties")],
@@ -293,6 +311,7 @@ async def test_arguments_must_be_an_object(door: Door) -> None:
     assert answer.json()["error"]["code"] == -32602
 
 
+@pytest.mark.protocol("T-03")
 async def test_a_schema_that_points_elsewhere_is_never_fetched(door: Door) -> None:
     answer = await door.modern("tools/call", {"name": "foreign", "arguments": {}})
 
@@ -302,6 +321,7 @@ async def test_a_schema_that_points_elsewhere_is_never_fetched(door: Door) -> No
     assert door.world.server.calls == []
 
 
+@pytest.mark.protocol("T-05")
 async def test_a_marked_argument_must_stand_in_its_header(door: Door) -> None:
     call: dict[str, object] = {"name": "routed", "arguments": {"region": "eu"}}
 
@@ -314,6 +334,7 @@ async def test_a_marked_argument_must_stand_in_its_header(door: Door) -> None:
     assert door.world.server.calls == []
 
 
+@pytest.mark.protocol("T-05")
 @pytest.mark.parametrize("header", ["eu", "=?base64?ZXU=?="])
 async def test_a_marked_argument_that_agrees_is_let_through(door: Door, header: str) -> None:
     call: dict[str, object] = {"name": "routed", "arguments": {"region": "eu"}}
@@ -323,6 +344,7 @@ async def test_a_marked_argument_that_agrees_is_let_through(door: Door, header: 
     assert len(door.world.server.calls) == 1
 
 
+@pytest.mark.protocol("R-03")
 async def test_a_resource_is_read(door: Door) -> None:
     answer = await door.modern("resources/read", {"uri": "weather://now"})
 
@@ -331,6 +353,7 @@ async def test_a_resource_is_read(door: Door) -> None:
     assert (result["ttlMs"], result["cacheScope"]) == (0, "private")
 
 
+@pytest.mark.protocol("RS-02")
 @pytest.mark.parametrize(("uri", "at_server"), [("city://lima", "city://lima"), ("pre://a/b%20c", "file:///a%2Fb%20c")])
 async def test_a_template_is_read_under_the_servers_own_uri(door: Door, uri: str, at_server: str) -> None:
     answer = await door.modern("resources/read", {"uri": uri})
@@ -340,6 +363,7 @@ async def test_a_template_is_read_under_the_servers_own_uri(door: Door, uri: str
     assert door.world.server.calls[0][1] == {"uri": at_server}
 
 
+@pytest.mark.protocol("RS-01")
 @pytest.mark.parametrize("uri", ["nowhere://x", "pre://../etc/passwd", "pre://%2Fetc/passwd"])
 async def test_an_unknown_resource_is_an_error_that_names_it(door: Door, uri: str) -> None:
     answer = await door.modern("resources/read", {"uri": uri})
@@ -358,6 +382,7 @@ async def test_a_prompt_is_got(door: Door) -> None:
     assert "ttlMs" not in result
 
 
+@pytest.mark.protocol("P-01")
 @pytest.mark.parametrize(
     ("params", "why"),
     [
@@ -373,6 +398,7 @@ async def test_a_prompt_wants_its_arguments(door: Door, params: dict[str, object
     assert why in answer.json()["error"]["message"]
 
 
+@pytest.mark.protocol("V-10")
 async def test_a_session_header_is_ignored_and_none_is_given(door: Door) -> None:
     answer = await door.modern("tools/list", mcp_session_id="stolen", last_event_id="7")
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.mcp_runtime.gateway.conftest import ACCEPT, Door, opened, request
 from tests.mcp_runtime.gateway.world import ADA, META, MODERN, World
@@ -23,6 +24,7 @@ def events(answer: httpx2.Response) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("data: ")) for line in answer.text.splitlines() if line.startswith("data: ")]
 
 
+@pytest.mark.protocol("H-04")
 async def test_progress_comes_with_the_clients_token_and_grows(door: Door) -> None:
     answer = await door.modern("tools/call", {"name": "tell"}, meta={"progressToken": "p-1"})
 
@@ -45,6 +47,7 @@ async def test_log_messages_come_from_the_level_asked_for(door: Door) -> None:
     assert len(events(debug)) == 3
 
 
+@pytest.mark.protocol("H-04", "G-08")
 async def test_a_client_that_asked_for_nothing_gets_plain_json(door: Door) -> None:
     answer = await door.modern("tools/call", {"name": "tell"})
 
@@ -69,6 +72,7 @@ async def test_progress_has_no_text_for_clients_of_2024(door: Door) -> None:
     assert progress[0] == {"progress": 1, "total": 2, "progressToken": 7}
 
 
+@pytest.mark.protocol("H-04")
 async def test_an_error_after_the_stream_began_comes_in_it(door: Door) -> None:
     call: dict[str, object] = {"name": "tell", "arguments": {"then": "fail"}}
 
@@ -78,6 +82,7 @@ async def test_an_error_after_the_stream_began_comes_in_it(door: Door) -> None:
     assert events(answer)[-1]["error"]["data"]["code"] == "worker_died"
 
 
+@pytest.mark.protocol("B-04")
 async def test_a_batch_with_notifications_answers_on_a_stream(door: Door) -> None:
     batch = [
         {"jsonrpc": "2.0", "id": 1, "method": "ping"},
@@ -101,6 +106,7 @@ async def test_the_first_event_comes_while_the_call_runs(door: Door) -> None:
     assert last["result"]["content"][0]["text"] == "released"
 
 
+@pytest.mark.protocol("H-05")
 async def test_a_quiet_stream_has_heartbeats(world: World) -> None:
     async with opened(world, heartbeat_seconds=0.02) as door, _stream(door, tell=True) as lines:
         await asyncio.wait_for(_next_data(lines), SECONDS)
@@ -109,6 +115,7 @@ async def test_a_quiet_stream_has_heartbeats(world: World) -> None:
     assert comment == ": still here"
 
 
+@pytest.mark.protocol("H-06")
 async def test_hanging_up_cancels_a_call_that_streams(door: Door) -> None:
     async with _stream(door, tell=True) as lines:
         await asyncio.wait_for(_next_data(lines), SECONDS)
@@ -117,6 +124,7 @@ async def test_hanging_up_cancels_a_call_that_streams(door: Door) -> None:
     await wait_until_async(lambda: b'"outcome":"client_gone"' in b"".join(door.lines), SECONDS)
 
 
+@pytest.mark.protocol("H-06")
 async def test_hanging_up_cancels_a_call_that_is_silent(door: Door) -> None:
     calling = asyncio.create_task(door.modern("tools/call", {"name": "wait", "arguments": {}}))
     await asyncio.wait_for(door.world.server.running.wait(), SECONDS)

@@ -20,6 +20,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.protocol("B-05")
 @pytest.mark.parametrize(
     ("body", "why"),
     [
@@ -55,6 +56,7 @@ def test_what_is_not_plain_json_is_refused(body: bytes, why: str) -> None:
         codec.read(body)
 
 
+@pytest.mark.protocol("B-05")
 def test_a_body_over_the_limit_is_not_parsed() -> None:
     with pytest.raises(ParseError, match="the limit is 10"):
         codec.read(b"[" * 11, max_bytes=10)

@@ -67,6 +67,7 @@ def test_a_modern_request_is_read_in_full() -> None:
     assert request == Request(1, "tools/call", body["params"], MODERN, {}, "error", 7)  # type: ignore[arg-type]
 
 
+@pytest.mark.protocol("V-04")
 def test_a_legacy_request_without_a_header_is_taken_for_2025_03() -> None:
     request = ladder.judge(RoutingHeaders(), {"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
 
@@ -92,6 +93,7 @@ def test_the_first_rung_that_fails_is_the_answer(
         ladder.judge(routing, body)
 
 
+@pytest.mark.protocol("B-03")
 def test_a_notification_is_dropped_whatever_its_headers_say() -> None:
     body = {"jsonrpc": "2.0", "method": "notifications/cancelled"}
 
@@ -104,6 +106,7 @@ def test_an_answer_of_a_legacy_client_is_an_answer() -> None:
     assert ladder.judge(headers(version="2025-11-25"), {"jsonrpc": "2.0", "id": 1, "result": {}}) == Reply(1, {}, None)
 
 
+@pytest.mark.protocol("H-03")
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -144,11 +147,13 @@ def test_any_json_is_judged_or_refused(version: str | None, body: object) -> Non
     assert isinstance(outcome, (Request, Notification, Reply)) or outcome in CODES
 
 
+@pytest.mark.protocol("B-01")
 @pytest.mark.parametrize("body", [None, [], {}, {"id": None}, {"id": True}, {"id": 1.5}, {"id": []}])
 def test_an_id_that_is_none_is_not_echoed(body: object) -> None:
     assert ladder.readable_id(body) is None
 
 
+@pytest.mark.protocol("V-02")
 @pytest.mark.parametrize("requested", ["2026-07-28", "x", None, 7, {}])
 def test_an_unknown_version_is_answered_with_our_latest_legacy_one(requested: object) -> None:
     assert negotiate(requested) is LATEST_LEGACY

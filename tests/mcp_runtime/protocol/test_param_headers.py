@@ -12,6 +12,7 @@ def schema(**properties: object) -> dict[str, object]:
     return {"type": "object", "properties": properties}
 
 
+@pytest.mark.protocol("T-05")
 def test_marks_are_found_through_properties_alone() -> None:
     marked = schema(
         region={"type": "string", "x-mcp-header": "Region"},
@@ -23,6 +24,7 @@ def test_marks_are_found_through_properties_alone() -> None:
     assert marks(marked) == (Mark(("region",), "Region", "string"), Mark(("inner", "count"), "Count", "integer"))
 
 
+@pytest.mark.protocol("T-05")
 @pytest.mark.parametrize(
     "broken",
     [
@@ -45,6 +47,7 @@ def test_a_schema_without_properties_has_no_marks(nothing: object) -> None:
     assert marks(nothing) == ()
 
 
+@pytest.mark.protocol("T-05")
 @pytest.mark.parametrize(
     ("value", "header"),
     [
@@ -63,6 +66,7 @@ def test_what_agrees_is_let_through(value: object, header: str) -> None:
     compare((Mark(("a",), "A", "any"),), {"a": header}, {"a": value})
 
 
+@pytest.mark.protocol("T-05")
 @pytest.mark.parametrize(
     ("value", "header"),
     [

@@ -45,6 +45,7 @@ def test_a_uri_gives_its_values(template: str, uri: str, values: dict[str, str] 
     assert UriTemplate(template).match(uri) == values
 
 
+@pytest.mark.protocol("RS-02")
 @pytest.mark.parametrize(
     "path",
     ["../etc/passwd", "a/../../etc", "..", "%2e%2e/etc", "a/%2E%2E/b", "/etc/passwd", "%2Fetc/passwd", "a%00b",
@@ -57,6 +58,7 @@ def test_a_value_that_would_leave_its_folder_matches_nothing(path: str) -> None:
     assert template.match(f"file:///{path}", unsafe=True) is not None
 
 
+@pytest.mark.protocol("RS-02")
 def test_a_hidden_separator_does_not_enter_a_single_segment() -> None:
     assert UriTemplate("user://{name}").match("user://ada%2Fadmin") is None
 
