@@ -17,7 +17,12 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 
 from mcp_runtime.client import Client
-from mcp_runtime.client.auth import OAuth
+from mcp_runtime.client.auth import (
+    ClientCredentialsOAuthProvider,
+    OAuth,
+    PrivateKeyJWTOAuthProvider,
+    SignedJWTParameters,
+)
 from mcp_runtime.framework.errors import FrameworkError
 from mcp_runtime.framework.types import ElicitResult, Tool
 from mcp_runtime.protocol.errors import McpError
@@ -133,6 +138,26 @@ def arguments_for(tool: Tool) -> dict[str, Any]:
     }
 
 
+async def prove_secret(url: str) -> None:
+    auth = ClientCredentialsOAuthProvider(client_id=CONTEXT["client_id"], client_secret=CONTEXT["client_secret"])
+    async with client(url, auth=auth) as connected:
+        await connected.list_tools()
+
+
+async def prove_key(url: str) -> None:
+    parameters = SignedJWTParameters(
+        issuer=CONTEXT["client_id"],
+        subject=CONTEXT["client_id"],
+        signing_key=CONTEXT["private_key_pem"],
+        signing_algorithm=CONTEXT["signing_algorithm"],
+    )
+    auth = PrivateKeyJWTOAuthProvider(
+        client_id=CONTEXT["client_id"], assertion_provider=parameters.create_assertion_provider()
+    )
+    async with client(url, auth=auth) as connected:
+        await connected.list_tools()
+
+
 SCENARIOS: dict[str, Callable[[str], Awaitable[None]]] = {
     "initialize": list_tools,
     "tools_call": call_add,
@@ -145,6 +170,8 @@ SCENARIOS: dict[str, Callable[[str], Awaitable[None]]] = {
     "http-invalid-tool-headers": call_everything,
     "json-schema-ref-no-deref": list_tools,
     "json-schema-2020-12-preservation": echo_schema,
+    "auth/client-credentials-basic": prove_secret,
+    "auth/client-credentials-jwt": prove_key,
 }
 
 

@@ -13,11 +13,24 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BearerAuth": "bearer",
+    "ClientCredentialsOAuthProvider": "programs",
     "OAuth": "oauth",
     "OAuthError": "errors",
+    "PrivateKeyJWTOAuthProvider": "programs",
+    "SignedJWTParameters": "programs",
+    "static_assertion_provider": "programs",
 }
 
-__all__ = ("BearerAuth", "OAuth", "OAuthError", "as_httpx_auth")
+__all__ = (
+    "BearerAuth",
+    "ClientCredentialsOAuthProvider",
+    "OAuth",
+    "OAuthError",
+    "PrivateKeyJWTOAuthProvider",
+    "SignedJWTParameters",
+    "as_httpx_auth",
+    "static_assertion_provider",
+)
 
 
 def as_httpx_auth(auth: Any, url: str) -> httpx2.Auth | None:

@@ -13,7 +13,15 @@ import httpx2
 import pytest
 
 from mcp_runtime.client import Client
-from mcp_runtime.client.auth import BearerAuth, OAuth, OAuthError
+from mcp_runtime.client.auth import (
+    BearerAuth,
+    ClientCredentialsOAuthProvider,
+    OAuth,
+    OAuthError,
+    PrivateKeyJWTOAuthProvider,
+    SignedJWTParameters,
+    static_assertion_provider,
+)
 from mcp_runtime.client.auth.discovery import metadata_addresses, resource_addresses
 from mcp_runtime.client.transports.http import StreamableHttpTransport
 from mcp_runtime.framework.errors import ClientError
@@ -52,6 +60,7 @@ class World:
         self.asked: list[dict[str, str]] = []
         self.registrations: list[dict[str, Any]] = []
         self.tokens: dict[str, str] = {}
+        self.proofs: list[str | None] = []
         self.challenges: dict[str, str] = {}
         self.headers: list[httpx2.Headers] = []
 
@@ -88,6 +97,9 @@ class World:
             if challenge != self.challenges.get(form["code"]):
                 return httpx2.Response(400, json={"error": "invalid_grant"})
             scope = self.asked[-1].get("scope", "")
+        elif form["grant_type"] == "client_credentials":
+            self.proofs.append(request.headers.get("authorization"))
+            scope = form.get("scope", "")
         elif form["refresh_token"] != "refresh":
             return httpx2.Response(400, json={"error": "invalid_grant"})
         else:
@@ -457,3 +469,65 @@ def test_the_word_oauth_means_the_browser() -> None:
     assert isinstance(as_httpx_auth(transport._auth, transport.url), OAuth)
     with pytest.raises(ValueError, match="This OAuth"):
         OAuth("https://a.example.com").bind("https://b.example.com")
+
+
+# Programs without people.
+
+
+@pytest.mark.fastmcp("CL-20", status="later")
+@pytest.mark.protocol("CC-01")
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+async def test_a_program_proves_itself_by_its_secret(method: str) -> None:
+    world = World()
+    auth = ClientCredentialsOAuthProvider(
+        client_id="prog", client_secret="s", token_endpoint_auth_method=method, httpx_client_factory=world.http
+    )
+
+    async with Client(StreamableHttpTransport(URL, auth=auth, httpx_client_factory=world.http)) as client:
+        await client.ping()
+        world.tokens.clear()
+        await client.ping()
+
+    assert [form["grant_type"] for form in world.forms] == ["client_credentials"] * 2
+    assert (world.forms[0]["resource"], world.forms[0]["scope"]) == (URL, "a")
+    assert (world.proofs[0] is not None) is (method == "client_secret_basic")
+    assert world.asked == []
+
+
+@pytest.mark.fastmcp("CL-20", status="later")
+@pytest.mark.protocol("CC-01")
+async def test_a_program_proves_itself_by_its_key() -> None:
+    from joserfc.jwk import ECKey
+
+    from mcp_runtime.framework.auth.jose import claims_of, import_key
+
+    world = World()
+    key = ECKey.generate_key("P-256")
+    parameters = SignedJWTParameters(
+        issuer="prog", subject="prog", signing_key=key.as_pem(private=True).decode(), signing_algorithm="ES256"
+    )
+    for provider in (parameters.create_assertion_provider(), static_assertion_provider("made elsewhere")):
+        auth = PrivateKeyJWTOAuthProvider(
+            client_id="prog", assertion_provider=provider, httpx_client_factory=world.http
+        )
+        async with Client(StreamableHttpTransport(URL, auth=auth, httpx_client_factory=world.http)):
+            pass
+
+    claims = claims_of(world.forms[0]["client_assertion"], import_key(key.as_pem(private=False), "ES256"), "ES256")
+    assert claims is not None
+    assert (claims["aud"], claims["sub"]) == (ISSUER, "prog")
+    assert world.forms[1]["client_assertion"] == "made elsewhere"
+    assert world.forms[0]["client_assertion_type"].endswith(":jwt-bearer")
+
+
+@pytest.mark.protocol("O-15")
+async def test_a_secret_is_shown_to_its_own_authorization_server_only() -> None:
+    world = World()
+    auth = ClientCredentialsOAuthProvider(
+        client_id="prog", client_secret="s", issuer="https://ours.example.com", httpx_client_factory=world.http
+    )
+
+    with pytest.raises(OAuthError, match="is guarded by"):
+        async with Client(StreamableHttpTransport(URL, auth=auth, httpx_client_factory=world.http)):
+            pass
+    assert world.forms == []
