@@ -59,6 +59,15 @@ class Settings:
         if environment is not None:
             self._read(environment)
 
+    def forget(self) -> None:
+        """Read the environment again at the next use; for a process whose children have environments of their own."""
+        for name in vars(self).pop("_found", ()):
+            vars(self).pop(name, None)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        vars(self).get("_found", set()).discard(name)
+        super().__setattr__(name, value)
+
     def __getattr__(self, name: str) -> Any:
         """The process's environment is read at the first use: a worker gets its own after it was forked."""
         if name not in _FIELDS:
@@ -72,7 +81,8 @@ class Settings:
         for name, (default, read) in _FIELDS.items():
             text = given.get(f"FASTMCP_{name.upper()}")
             found[name] = default if text is None else _read(name, text, read)
-        vars(self).update(found | vars(self))
+        fresh = {name: value for name, value in found.items() if name not in vars(self)}
+        vars(self).update(fresh, _found=set(fresh))
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.model_dump().items())})"

@@ -54,6 +54,7 @@ def _models() -> None:
 async def _server() -> None:
     """A whole server, once: what is looked up and worked out for the first time is there for all that follow."""
     from mcp_runtime.framework import FastMCP, serving
+    from mcp_runtime.framework.settings import settings
     from mcp_runtime.ports.workers import Caller
     from mcp_runtime.sandbox.guest import frames
 
@@ -74,3 +75,4 @@ async def _server() -> None:
     frames.encode(frames.Kind.READY, 0, "", await serving.describe(mcp))
     await serving.serve(mcp, "tools/call", {"name": "sample", "arguments": {"name": "a"}}, Silent())
     await mcp.stop()
+    settings.forget()  # they are the worker's environment's, which there is not yet

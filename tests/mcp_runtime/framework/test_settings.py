@@ -116,6 +116,19 @@ def test_the_environment_is_read_at_the_first_use(monkeypatch: pytest.MonkeyPatc
         _ = mine.prot
 
 
+def test_what_was_read_can_be_forgotten_and_what_was_assigned_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = Settings()
+    before = (mine.host, mine.port)
+    mine.port = 1
+
+    monkeypatch.setenv("FASTMCP_HOST", "0.0.0.0")
+    monkeypatch.setenv("FASTMCP_PORT", "9")
+    mine.forget()
+
+    assert before == ("127.0.0.1", 8000)
+    assert (mine.host, mine.port) == ("0.0.0.0", 1)
+
+
 async def test_a_client_waits_for_its_server_as_long_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "client_init_timeout", 0.01)
 
