@@ -1,124 +1,40 @@
-"""What makes a server composed: other servers in it, middleware around it, transforms over it (FASTMCP 1.10, 1.11).
+"""How a composed server answers: of its own components and of other servers, inside its middleware (FASTMCP 1.10).
 
-One dispatch serves them all. A server without any of these answers from its own catalogues; one that has them keeps,
-per kind, a `View` that is worked out when first needed and again after a change. Each server's middleware runs around
-what it answers, so a mounted server's own runs inside its parent's. Nothing here masks errors: `serving` does, once.
+One dispatch serves them all. A server without mounts, transforms and middleware answers from its own catalogues. Each
+server's middleware runs around what it answers, so a mounted server's own runs inside its parent's. Nothing here masks
+errors: `serving` does, once.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
-import time
-import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mcp_runtime.framework.components.base import Component
-from mcp_runtime.framework.composition.sources import KINDS, LIST_METHODS, Kind, Source
+from mcp_runtime.framework.composition.offering import Offering
+from mcp_runtime.framework.composition.sources import LIST_METHODS, Kind, Source
 from mcp_runtime.protocol.errors import UnknownPrompt, UnknownResource, UnknownTool
 
 if TYPE_CHECKING:
     from msgspec import Raw
 
-    from mcp_runtime.framework.catalogue import Catalogue
     from mcp_runtime.framework.components.prompt import PromptResult
     from mcp_runtime.framework.components.tool import ToolResult
     from mcp_runtime.framework.composition.mounts import Mount
-    from mcp_runtime.framework.composition.transforms import Transform
-    from mcp_runtime.framework.composition.views import View
     from mcp_runtime.framework.context import Context
-    from mcp_runtime.framework.lifespan import Lifespan
     from mcp_runtime.framework.middleware.chain import Chain
     from mcp_runtime.framework.resource_contents import ResourceResult
-    from mcp_runtime.framework.visibility import Visibility
 
-__all__ = ("Composed", "Offer")
+__all__ = ("Composed",)
 
 _log = logging.getLogger(__name__)
 
-Watcher = Callable[[Kind], None]
 
+class Composed(Offering):
+    """The part of `FastMCP` that has components answer, wherever they come from."""
 
-class Offer(Protocol):
-    """What serving needs of a Catalogue or a View."""
-
-    def find(self, key: str) -> Any: ...
-    def holds(self, key: str) -> bool: ...
-    def __iter__(self) -> Iterator[Any]: ...
-    def definitions(self, *, framework_meta: bool = True) -> tuple[dict[str, Any], ...]: ...
-    def encoded(self, *, framework_meta: bool = True) -> Raw: ...
-
-
-class Composed:
-    """The part of `FastMCP` that finds components, wherever they come from, and has them answer."""
-
-    strict_input_validation: bool
-    mask_error_details: bool
-    include_fastmcp_meta: bool
-    resource_prefix_format: str
-    name: str
-    _catalogues: dict[Kind, Catalogue[Any]]
-    _visibility: Visibility
-    _lifespan: Lifespan | None
-
-    def _compose(self) -> None:
-        """Called by the constructor, once the catalogues are there."""
-        self._middleware: list[Any] = []
-        self._chain: Chain | None = None
-        self._sources: list[Source] = []
-        self._transforms: list[Transform] = []
-        self._views: dict[Kind, View[Any]] = {}
-        self._varying: dict[Kind, bool] = {}
-        self._watchers: list[Callable[[], Watcher | None]] = []
-        self._started = False
-        self.holders: set[Mount] = set()
-        """The parents that have started this server."""
-        for kind, catalogue in self._catalogues.items():
-            catalogue.changed = functools.partial(self._changed, kind)
-
-    # What is offered.
-
-    def offer_known(self, kind: Kind) -> Offer | None:
-        """What is offered of one kind, without waiting; None if something has to be loaded first."""
-        if not self._sources and not self._transforms:
-            return self._catalogues[kind]
-        view = self._views.get(kind)
-        if (view is None or not view.fresh) and not self._waits:
-            view = self._build(kind)
-        return view if view is not None and view.fresh else None
-
-    async def offer(self, kind: Kind) -> Offer:
-        """What is offered of one kind."""
-        found = self.offer_known(kind)
-        if found is None:
-            import asyncio
-
-            await asyncio.gather(*(self._load(source, kind) for source in self._sources if source.known(kind) is None))
-            lists, expiry = self._lists(kind)
-            merged = self._merged(kind, [found or () for found in lists])
-            listed: Sequence[Any] = list(merged.values())
-            for transform in self._transforms:
-                listed = await transform.applied(kind, listed)
-            found = self._views[kind] = self._view(kind, merged, listed, 0.0 if self._waits else expiry)
-        return found
-
-    def offer_expires(self, kind: Kind) -> float | None:
-        view = self._views.get(kind)
-        return None if view is None else view.expires
-
-    def hidden(self, kind: Kind) -> Collection[str]:
-        """Keys of components that are there and not offered."""
-        found = self.offer_known(kind)
-        if found is self._catalogues[kind]:
-            catalogue = self._catalogues[kind]
-            return [key for key in catalogue.everything() if catalogue.find(key) is None]
-        return getattr(found, "hidden", ())  # a view's
-
-    def definitions(self, kind: Kind) -> tuple[dict[str, Any], ...]:
-        """What clients are told of one kind, as far as it is known here. Not to be changed by callers."""
-        found = self.offer_known(kind) or self._catalogues[kind]
-        return found.definitions(framework_meta=self.include_fastmcp_meta)
+    # Lists, as one request sees them.
 
     async def listed(self, kind: Kind, context: Context) -> list[Any]:
         """The components of one kind as this request sees them, by way of the middleware."""
@@ -152,7 +68,9 @@ class Composed:
 
     def lists_vary(self, kind: Kind) -> bool:
         """Whether the list may differ by caller. Middleware that only looks on, as loggers do, changes none."""
-        return self._varies(kind) or (self._chain is not None and self._chain.changes(LIST_METHODS[kind]))
+        if self._catalogues[kind].guarded or any(source.varies(kind) for source in self._sources):
+            return True
+        return self._chain is not None and self._chain.reworks(LIST_METHODS[kind])
 
     def _varies(self, kind: Kind) -> bool:
         known = self._varying.get(kind)
@@ -160,15 +78,6 @@ class Composed:
             known = self._catalogues[kind].guarded or any(source.dynamic(kind) for source in self._sources)
             self._varying[kind] = known
         return known
-
-    async def refresh(self, kind: Kind) -> bool:
-        """Look again at what other servers offer, where that is not told us. Whether anything is new."""
-        found = False
-        for source in self._sources:
-            found = await source.refresh(kind) or found
-        if found:
-            self._changed(kind)
-        return found
 
     async def _listed(self, kind: Kind, context: Context) -> list[Any]:
         if not self._varies(kind):
@@ -189,80 +98,6 @@ class Composed:
         except Exception:  # noqa: BLE001 - another server may fail as it likes
             _log.exception("%r could not be listed; the others go on without it.", source)
             return ()
-
-    async def _load(self, source: Source, kind: Kind) -> None:
-        try:
-            await source.load(kind)
-        except Exception:  # noqa: BLE001 - another server may fail as it likes
-            _log.exception("%r could not be listed; the others go on without it.", source)
-
-    def _build(self, kind: Kind) -> View[Any] | None:
-        """The view, if everything it takes is known."""
-        lists, expiry = self._lists(kind)
-        if any(found is None for found in lists):
-            return None
-        merged = self._merged(kind, [found or () for found in lists])
-        listed: Sequence[Any] = list(merged.values())
-        for transform in self._transforms:
-            listed = transform.apply(kind, listed)  # type: ignore[attr-defined]  # unless it waits, which `_waits` says
-        view = self._views[kind] = self._view(kind, merged, listed, expiry)
-        return view
-
-    def _lists(self, kind: Kind) -> tuple[list[Sequence[Component] | None], float | None]:
-        """What each source has, and until when that holds; one that could not be listed is tried again later."""
-        lists = [source.known(kind) for source in self._sources]
-        expiries = [expiry for source in self._sources if (expiry := source.expires(kind)) is not None]
-        if any(found is None for found in lists):
-            expiries.append(time.monotonic() + _RETRY_SECONDS)
-        return lists, min(expiries, default=None)
-
-    def _merged(self, kind: Kind, lists: Sequence[Iterable[Component]]) -> dict[str, Component]:
-        """Everything by key. Later sources beat earlier ones and our own components (FASTMCP K-03)."""
-        merged: dict[str, Component] = self._catalogues[kind].everything()
-        for components in lists:
-            for component in components:
-                merged[component.key] = component
-        return merged
-
-    def _view(
-        self, kind: Kind, merged: Mapping[str, Component], listed: Sequence[Any], expires: float | None
-    ) -> View[Any]:
-        """What clients see of `listed`, and the keys of what they do not."""
-        from mcp_runtime.framework.composition.views import View
-
-        shown = [component for component in listed if self._visibility.shows(component)]
-        hidden = {key for source in self._sources for key in source.hidden(kind)} | merged.keys()
-        return View(
-            shown,
-            hidden - {component.key for component in shown},
-            expires=expires,
-        )
-
-    @property
-    def _waits(self) -> bool:
-        """Whether a transform of the author's own has to be awaited; what it says holds for one request."""
-        return any(not hasattr(transform, "apply") for transform in self._transforms)
-
-    # Changes.
-
-    def watch(self, watcher: Watcher) -> None:
-        """Have `watcher` called with the kind whenever the offer changes. Methods are held weakly."""
-        held = hasattr(watcher, "__self__")
-        self._watchers.append(weakref.WeakMethod(watcher) if held else lambda: watcher)
-
-    def _changed(self, kind: Kind) -> None:
-        self._views.pop(kind, None)
-        self._varying.pop(kind, None)
-        for reference in list(self._watchers):
-            watcher = reference()
-            if watcher is None:
-                self._watchers.remove(reference)
-            else:
-                watcher(kind)
-
-    def _everything_changed(self) -> None:
-        for kind in KINDS:
-            self._changed(kind)
 
     # Middleware.
 
@@ -445,10 +280,6 @@ class Composed:
             await source.stop()
         if self._lifespan is not None:
             await self._lifespan.stop()
-
-
-_RETRY_SECONDS = 5.0
-"""How long a server that could not be listed is left out before it is tried again."""
 
 
 async def _permits(component: Component, context: Context) -> bool:

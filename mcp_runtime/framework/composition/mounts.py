@@ -68,6 +68,9 @@ class Mount:
     def dynamic(self, kind: Kind) -> bool:
         return self.server.lists_dynamically(kind)
 
+    def varies(self, kind: Kind) -> bool:
+        return self.server.lists_vary(kind)
+
     async def listed(self, kind: Kind, context: Context) -> Sequence[Component]:
         await self.server.start()
         with self._inside(context) as nested:

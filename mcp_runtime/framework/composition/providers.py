@@ -192,6 +192,9 @@ class ProviderSource:
     def dynamic(self, kind: Kind) -> bool:
         return not self._kept
 
+    def varies(self, kind: Kind) -> bool:
+        return not self._kept
+
     async def listed(self, kind: Kind, context: Context) -> Sequence[Component]:
         if not self._kept:
             return await self.provider.listed(kind)

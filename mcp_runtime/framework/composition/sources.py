@@ -45,6 +45,9 @@ class Source(Protocol):
     def dynamic(self, kind: Kind) -> bool:
         """Whether the list differs from request to request."""
 
+    def varies(self, kind: Kind) -> bool:
+        """Whether callers may see different lists."""
+
     @property
     def asks_each_time(self) -> bool:
         """Whether components are not known, and have to be found for every request."""

@@ -17,7 +17,7 @@ import functools
 from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from mcp_runtime.framework.context import Context
@@ -57,6 +57,9 @@ class CallNext(Protocol[T, R_co]):
 
 class Middleware:
     """The base of all middleware: every hook hands on what it gets. Override those you need."""
+
+    only_looks_on: ClassVar[bool] = False
+    """Whether its hooks for lists never change one: then everybody may be shown the list that was encoded before."""
 
     async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
         """All hooks that apply to this message, one inside the other."""

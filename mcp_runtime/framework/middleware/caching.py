@@ -68,6 +68,8 @@ ReadResourceSettings = GetPromptSettings = CacheSettings
 class ResponseCachingMiddleware(Middleware):
     """Caches lists for 5 minutes and everything else for an hour, or all of it for `ttl` seconds."""
 
+    only_looks_on = True
+
     def __init__(
         self,
         cache_storage: KeyValue | None = None,

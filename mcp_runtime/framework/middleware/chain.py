@@ -25,9 +25,9 @@ Handler = Callable[[MiddlewareContext[Any]], Awaitable[Any]]
 class _Step:
     owner: str
     """For messages: `Watch.on_call_tool`."""
-    hook: str
-    """Its name; nothing for middleware that takes everything itself."""
     run: Callable[..., Awaitable[Any]]
+    reworks: bool
+    """Whether it is there for this method, and may change the answer."""
 
 
 class Chain:
@@ -41,18 +41,9 @@ class Chain:
         """Whether anybody's hook applies."""
         return bool(self._for(method, kind))
 
-    def changes(self, method: str) -> bool:
-        """Whether anybody has a hook for this method and not only for messages of all kinds."""
-        own = hooks_for(method, "request")[-1]
-        return any(
-            not isinstance(one, Middleware) or getattr(type(one), own) is not getattr(Middleware, own)
-            for one in self._middleware
-        )
-
     def reworks(self, method: str) -> bool:
-        """Whether somebody's hook is for this method above all, and may change what it is given."""
-        own = HOOKS.get(method, "")
-        return any(not step.hook or step.hook == own for step in self._for(method, "request"))
+        """Whether somebody's hook is for this method, not only for messages of all kinds, and may change answers."""
+        return any(step.reworks for step in self._for(method, "request"))
 
     async def run(self, context: MiddlewareContext[Any], final: Handler) -> Any:
         """The answer, by way of every hook that applies. Raises what they raise, and MiddlewareError."""
@@ -87,9 +78,10 @@ def checked_middleware(middleware: Any) -> Any:
 def _steps_of(middleware: Any, method: str, kind: str) -> list[_Step]:
     name = type(middleware).__name__
     if not isinstance(middleware, Middleware) or type(middleware).__call__ is not Middleware.__call__:
-        return [_Step(name, "", middleware)]
+        return [_Step(name, middleware, reworks=True)]
+    own = HOOKS.get(method) if not middleware.only_looks_on else None
     return [
-        _Step(f"{name}.{hook}", hook, getattr(middleware, hook))
+        _Step(f"{name}.{hook}", getattr(middleware, hook), reworks=hook == own)
         for hook in hooks_for(method, kind)
         if getattr(type(middleware), hook) is not getattr(Middleware, hook) or hook in vars(middleware)
     ]

@@ -16,6 +16,8 @@ from mcp_runtime.client import Client
 from mcp_runtime.framework import Context, FastMCP
 from mcp_runtime.framework.errors import NotFoundError, ToolError
 from mcp_runtime.framework.middleware import Middleware
+from mcp_runtime.framework.middleware.caching import ResponseCachingMiddleware
+from mcp_runtime.framework.middleware.timing import TimingMiddleware
 from mcp_runtime.framework.serving import describe, serve
 from mcp_runtime.protocol.errors import McpError, UnknownResource, UnknownTool
 from tests.mcp_runtime.framework.exchanges import Recorder
@@ -544,3 +546,21 @@ async def test_a_list_of_many_mounts_is_worked_out_once() -> None:
 
     assert first["tools"] is second["tools"]
     assert len(await main.list_tools()) == 500
+
+
+@pytest.mark.fastmcp("M-08", "K-02", status="safer")
+async def test_lists_vary_where_somebody_may_change_them_and_not_where_somebody_looks_on() -> None:
+    class Hide(Middleware):
+        async def on_list_tools(self, context: Any, call_next: Any) -> Any:
+            return []
+
+    watched, hiding, main = weather(), weather(), FastMCP("Main")
+    watched.add_middleware(TimingMiddleware())
+    watched.add_middleware(ResponseCachingMiddleware())
+    main.mount(watched, prefix="watched")
+    assert not main.lists_vary("tools")
+
+    main.mount(hiding, prefix="hiding")
+    hiding.add_middleware(Hide())
+    assert main.lists_vary("tools")
+    assert not main.lists_vary("prompts")
