@@ -35,6 +35,9 @@ from mcp_runtime.sessions.topics import Topics
 CHANNEL = "stoa:sessions"
 QUIET_SECONDS = 5.0
 """After so long without a message the listener asks for a sign of life, and gives up after three of these."""
+COUNT_SECONDS = 60.0
+"""How often a session that is used is counted as alive."""
+MAX_COUNTED = 50_000
 PATIENCE_SECONDS = 2.0
 LONGEST_PAUSE = 5.0
 
@@ -49,6 +52,7 @@ class RedisSessions:
         self._idle_ms = int(idle_seconds * 1000)
         self._topics = Topics()
         self._client: Any = None
+        self._counted: dict[str, float] = {}
         self._listener: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
 
@@ -98,14 +102,23 @@ class RedisSessions:
         if data is None:
             return None
         session = _decode(data)
-        until = int(time.time() * 1000) + self._idle_ms
+        now = time.monotonic()
+        if self._counted.get(session_id, 0.0) + COUNT_SECONDS < now:
+            if len(self._counted) >= MAX_COUNTED:
+                self._counted.clear()
+            self._counted[session_id] = now
+            await self._keep_counted(session)
+        return session
+
+    async def _keep_counted(self, session: Session) -> None:
+        """What stands beside a session lives a little longer than it, so that this is not done at each use."""
+        lives = self._idle_ms + 2 * int(COUNT_SECONDS * 1000)
         async with self._pipeline() as pipe:
             for counter in _counters(session):
-                pipe.zadd(counter, {session.id: until}, xx=True)
-                pipe.pexpire(counter, self._idle_ms)
-            pipe.pexpire(_watched(session_id), self._idle_ms)
+                pipe.zadd(counter, {session.id: int(time.time() * 1000) + lives}, xx=True)
+                pipe.pexpire(counter, lives)
+            pipe.pexpire(_watched(session.id), lives)
             await pipe.execute()
-        return session
 
     async def save(self, session: Session) -> None:
         with _reached():
@@ -131,7 +144,7 @@ class RedisSessions:
             return False
         async with self._pipeline() as pipe:
             pipe.sadd(_watched(session_id), uri)
-            pipe.pexpire(_watched(session_id), self._idle_ms)
+            pipe.pexpire(_watched(session_id), self._idle_ms + 2 * int(COUNT_SECONDS * 1000))
             await pipe.execute()
         return True
 
