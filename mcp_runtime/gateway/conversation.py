@@ -110,7 +110,13 @@ class Conversation:
         name = sha256(self.session.id.encode()).hexdigest()
         call = Call(request, visit.head.routing, visit.plan, visit.principal, visit.record, events, asker, session=name)
         task = asyncio.create_task(dispatch.answer(call), name="call in a session")
-        task.add_done_callback(lambda _: services.limits.give_call(visit.principal))
+
+        def over(done: asyncio.Task[bytes]) -> None:
+            services.limits.give_call(visit.principal)
+            if not done.cancelled():
+                done.exception()  # told to the client, if it is still there
+
+        task.add_done_callback(over)
         services.hub.call_begins(self.session.id, request.id, task)
         return task
 

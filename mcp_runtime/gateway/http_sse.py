@@ -19,11 +19,12 @@ from mcp_runtime.gateway.limits import session_refusal
 from mcp_runtime.gateway.services import JSON, Services, Visit, error_message
 from mcp_runtime.ports.sessions import Session, SessionLimit, Sessions, SessionsUnavailable
 from mcp_runtime.protocol import codec, ladder
-from mcp_runtime.protocol.errors import McpError
+from mcp_runtime.protocol.errors import Internal, McpError
 from mcp_runtime.protocol.versions import BY_NAME, negotiate
 from mcp_runtime.sessions.stream_log import woken_by
 from mcp_runtime.transports.asgi import answer
 from mcp_runtime.transports.open_stream import OpenStream
+from mcp_runtime.transports.refusals import Refusal, problem
 from mcp_runtime.transports.streamable_http import event
 
 STREAM = "sse"
@@ -152,6 +153,8 @@ class _Message:
             await self._say(said)
         except McpError as error:
             await self._say(error_message(error, judged.id, legacy=True))
+        except Refusal as refusal:
+            await self._say(error_message(_as_error(refusal, self._visit), judged.id, legacy=True))
         except asyncio.CancelledError:
             return  # by the client, or because its session is over
         finally:
@@ -186,6 +189,12 @@ async def say(sessions: Sessions, session_id: str, message: bytes) -> None:
     """Put a message on the session's stream, whoever has it."""
     await sessions.append(session_id, STREAM, message)
     await sessions.tell(woken_by(session_id, STREAM), b"")
+
+
+def _as_error(refusal: Refusal, visit: Visit) -> McpError:
+    """A limit that is reached, said where no HTTP status can say it."""
+    data = problem(refusal.code, refusal.party, refusal.hint, visit.record.request_id, **refusal.more)
+    return Internal(refusal.message, data=data)
 
 
 async def _end(sessions: Sessions, session_id: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from mcp_runtime.gateway.limits import Caps
 from mcp_runtime.sessions.redis import RedisSessions
 from tests.mcp_runtime.gateway.conftest import Door, opened
 from tests.mcp_runtime.gateway.test_sessions import Asking, Pair, events, text
@@ -178,3 +179,16 @@ async def test_other_methods_are_not_allowed(door: Door, method: str, path: str)
     answer = await door.http.request(method, path, headers={"authorization": f"Bearer {ADA}"})
 
     assert answer.status_code == 405
+
+
+async def test_a_limit_that_is_reached_is_said_on_the_stream(world: World) -> None:
+    async with opened(world, caps=Caps(calls_per_principal=1)) as door, connected(Pair((door, door))) as client:
+        await client.send({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "wait"}})
+        await world.server.running.wait()
+
+        refused = await client.request("tools/call", {"name": "wait"}, id=2)
+        world.server.release.set()
+        done = await client.next()
+
+    assert refused["error"]["data"]["limit"] == "calls_per_principal"
+    assert (refused["id"], done["id"]) == (2, 1)
