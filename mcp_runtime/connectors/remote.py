@@ -234,12 +234,14 @@ async def introduced(transport: Transport, relay: Relay) -> InitializeResult:
 
 
 async def credential(remote: Remote, secrets: Secrets) -> dict[str, str]:
-    """The header that lets us in. Raises ClientError when its secret is gone."""
+    """The header that lets us in. Raises ClientError when its secret is gone, or can stand in no header."""
     if remote.header is None:
         return {}
     value = (await secrets.environment(remote.tenant_id, remote.server_id)).get(remote.secret)
     if value is None:
         raise ClientError(f"The server has no secret {remote.secret}, which its credential was to be.")
+    if not (value.isascii() and value.isprintable()):  # the HTTP library would repeat it in its complaint
+        raise ClientError(f"The secret {remote.secret} has line breaks or other characters that no header can carry.")
     return {remote.header: f"{remote.scheme} {value}" if remote.scheme else value}
 
 

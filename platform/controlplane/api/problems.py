@@ -66,6 +66,8 @@ _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (registry.RevisionNotFound, 404, "", "List what exists: GET …/servers/<name>/revisions."),
     (registry.InvalidSlug, 422, "", ""),
     (registry.InvalidHost, 422, "", ""),
+    (registry.InvalidSource, 422, "", ""),
+    (registry.ProbeFailed, 422, "", ""),
     (registry.RegistryError, 409, "", ""),
     (registry.BuildFailure, 409, "", ""),
     (composition.EndpointNotFound, 404, "", ""),

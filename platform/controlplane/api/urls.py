@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from controlplane.api import endpoints, identity, logs, servers, tenants
+from controlplane.api import endpoints, identity, logs, remotes, servers, tenants
 from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
@@ -15,6 +15,9 @@ urlpatterns = [
     path("tenants/<name:tenant>/servers/<name:server>", servers.ServerDetail.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/revisions", servers.Revisions.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/rollback", servers.Rollback.as_view()),
+    path("tenants/<name:tenant>/servers/<name:server>/remote", remotes.Remote.as_view()),
+    path("tenants/<name:tenant>/servers/<name:server>/refresh", remotes.Refresh.as_view()),
+    path("tenants/<name:tenant>/remotes/probe", remotes.Probe.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/secrets", servers.Secrets.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/secrets/<name:name>", servers.SecretDetail.as_view()),
     path("tenants/<name:tenant>/revisions/<name:revision>", servers.RevisionDetail.as_view()),

@@ -18,6 +18,7 @@ from cyclopts import App, CycloptsError, Parameter
 from controlplane.cli import identity
 from controlplane.cli.endpoints import app as endpoints
 from controlplane.cli.errors import CliError
+from controlplane.cli.remotes import app as remote
 
 app = App(
     name="stoa",
@@ -31,6 +32,7 @@ secrets = App(name="secrets", help="A server's secrets: environment variables of
 app.command(keys)
 app.command(secrets)
 app.command(endpoints)
+app.command(remote)
 app.command(identity.logins)
 app.command(identity.revoke_everything)
 app.command(identity.log_in, name="login")

@@ -71,7 +71,10 @@ def _compare(kind: str, old: dict[str, dict[str, Any]], new: dict[str, dict[str,
 
 
 def _members(plan: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
-    return {member["server_id"]: member.get("worker") or member.get("remote") or {} for member in (plan or {}).get("members", ())}
+    return {
+        member["server_id"]: member.get("worker") or member.get("remote") or {}
+        for member in (plan or {}).get("members", ())
+    }
 
 
 def _components(plan: dict[str, Any] | None, kind: str) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,9 @@ RegistryError           a request to the registry cannot be met
 ├── RevisionNotFound
 ├── InvalidSlug
 ├── InvalidHost
+├── InvalidSource       the address of a remote server is none
+├── ProbeFailed         a remote server does not answer as it should
+├── WrongKind           the server is of another kind
 ├── NothingToRollBack
 └── NotActivatable      the revision never finished its build
 """
@@ -104,6 +107,30 @@ class NotActivatable(RegistryError):
 
     def __init__(self, number: int, status: str) -> None:
         super().__init__(f"Revision {number} is {status}; it cannot become active.")
+
+
+class InvalidSource(RegistryError):
+    code = "invalid_source"
+    hint = (
+        "Send an address such as https://mcp.example.com/mcp, without user name, and a header name such as X-Api-Key."
+    )
+
+
+class ProbeFailed(RegistryError):
+    """`code` says how it failed; the message is for whoever named the address."""
+
+    def __init__(self, message: str, *, code: str, hint: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.hint = hint
+
+
+class WrongKind(RegistryError):
+    code = "wrong_kind"
+    hint = "Use another name for it."
+
+    def __init__(self, server: str, kind: str) -> None:
+        super().__init__(f"'{server}' is a server of kind {kind}.")
 
 
 class InvalidHost(RegistryError):

@@ -102,11 +102,11 @@ def _check_tool(tool: dict[str, object]) -> None:
                 code="bad_schema",
                 hint="A schema is a JSON object.",
             )
-        if key == "inputSchema" and schema.get("type", "object") != "object":
+        if key == "inputSchema" and schema.get("type") != "object":
             raise ManifestError(
                 f"The inputSchema of tool '{tool['name']}' is not of type object.",
                 code="bad_schema",
-                hint="Tools take named arguments: the schema's type is 'object'.",
+                hint="Tools take named arguments: the schema says 'type': 'object'.",
             )
         _check_schema(f"{key} of tool '{tool['name']}'", schema)
 

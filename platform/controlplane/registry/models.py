@@ -21,6 +21,9 @@ class Server(TenantModel):
 
     class Kind(models.TextChoices):
         PYTHON = "python"
+        """Uploaded code, run in a sandbox."""
+        REMOTE = "remote"
+        """An MCP server that runs elsewhere (`registry.remotes`)."""
 
     id = IdField("srv")
     slug = models.CharField(max_length=MAX_SLUG)
@@ -80,6 +83,8 @@ class Revision(TenantModel):
     """The locked requirements with their hashes: a rebuild installs these and nothing newer."""
     entrypoint = models.CharField(max_length=300, blank=True)
     manifest = DocumentField(null=True, blank=True)
+    source = DocumentField(null=True, blank=True)
+    """Of a server that is not uploaded: where its components come from, such as `registry.remotes.Source`."""
     error = models.JSONField(null=True, blank=True)
     """Of a failed build: `{code, message, line, hint, detail}`."""
 

@@ -19,6 +19,7 @@ from controlplane.registry.errors import (
     NothingToRollBack,
     RevisionNotFound,
     ServerNotFound,
+    WrongKind,
 )
 from controlplane.registry.models import BuildLogLine, Revision, Server
 from mcp_runtime.sandbox.egress.targets import Grant
@@ -34,11 +35,13 @@ def submit_revision(
 ) -> Revision:
     """Queue a build of an uploaded bundle; the server is registered when the name is new.
 
-    Raises NotPermittedError, InvalidSlug.
+    Raises NotPermittedError, InvalidSlug, WrongKind.
     """
     require(acting, "servers:write")
     with transaction.atomic():
         server = locked(_registered(slug, acting=acting))
+        if server.kind != Server.Kind.PYTHON:
+            raise WrongKind(server.slug, server.kind)
         last = server.revisions.aggregate(last=Max("number"))["last"] or 0
         revision = Revision.objects.create(
             server=server,
@@ -165,7 +168,15 @@ def log_lines(revision_id: str, *, after: int = 0, limit: int = 500) -> list[Bui
     return list(BuildLogLine.objects.filter(revision_id=revision_id, seq__gt=after).order_by("seq")[:limit])
 
 
-def _registered(slug: str, *, acting: Principal | None) -> Server:
+def registered(slug: str, *, kind: Server.Kind, acting: Principal | None) -> Server:
+    """The server of that name and kind, made if it is new. Raises InvalidSlug, WrongKind."""
+    server = _registered(slug, kind=kind, acting=acting)
+    if server.kind != kind:
+        raise WrongKind(server.slug, server.kind)
+    return server
+
+
+def _registered(slug: str, *, kind: Server.Kind = Server.Kind.PYTHON, acting: Principal | None) -> Server:
     if not is_slug(slug):
         raise InvalidSlug(slug)
     server = Server.objects.filter(slug=slug).first()
@@ -173,10 +184,11 @@ def _registered(slug: str, *, acting: Principal | None) -> Server:
         return server
     try:
         with transaction.atomic():
-            server = Server.objects.create(slug=slug, created_by=_subject(acting))
+            server = Server.objects.create(slug=slug, kind=kind, created_by=_subject(acting))
     except IntegrityError:  # two first deploys of one name: the other one registered it
         return Server.objects.get(slug=slug)
-    audit.record("server.registered", tenant_id=server.tenant_id, acting=acting, target=server.id, after={"slug": slug})
+    after = {"slug": slug, "kind": str(kind)}
+    audit.record("server.registered", tenant_id=server.tenant_id, acting=acting, target=server.id, after=after)
     signals.server_registered.send(Server, server=server, acting=acting)
     return server
 

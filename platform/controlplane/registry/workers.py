@@ -1,11 +1,14 @@
-"""From a built revision to the value with which the runner starts a worker."""
+"""From a built revision to the value by which the runtime reaches what it stands for."""
 
 from __future__ import annotations
 
 import msgspec
 
 from controlplane.registry.models import Revision
+from controlplane.registry.source import CREDENTIAL, read_source
+from mcp_runtime.ports.plans import Remote
 from mcp_runtime.ports.workers import Manifest, Worker
+from mcp_runtime.protocol.param_headers import MarkError, marks
 
 
 def worker_of(revision: Revision) -> Worker:
@@ -18,6 +21,30 @@ def worker_of(revision: Revision) -> Worker:
         dependencies=revision.dependencies or None,
         hosts=tuple(revision.server.hosts),
     )
+
+
+def remote_of(revision: Revision) -> Remote:
+    """Of a revision of a remote server."""
+    source = read_source(revision.source)
+    marked = any(has_marks(tool.get("inputSchema")) for tool in (revision.manifest or {}).get("tools", ()))
+    return Remote(
+        tenant_id=revision.tenant_id,
+        server_id=revision.server_id,
+        revision_id=revision.id,
+        url=source.url,
+        transport=source.transport,
+        header=source.header,
+        scheme=source.scheme,
+        secret=CREDENTIAL if source.header else "",
+        marked=marked,
+    )
+
+
+def has_marks(schema: object) -> bool:
+    try:
+        return bool(marks(schema))
+    except MarkError:  # such a tool is refused where it is published
+        return False
 
 
 def manifest_of(revision: Revision) -> Manifest:

@@ -47,7 +47,10 @@ def test_a_manifest_keeps_the_order_of_what_it_says() -> None:
         (Manifest(name="x", tools=[tool(inputSchema={"type": "objct"})]), "bad_schema"),
         (Manifest(name="x", tools=[tool(outputSchema={"type": 3})]), "bad_schema"),
         (Manifest(name="x", tools=[tool(inputSchema=deep(100))]), "definition_too_deep"),
-        (Manifest(name="x", tools=[tool(inputSchema={"$comment": "x" * 300_000})]), "schema_too_large"),
+        (
+            Manifest(name="x", tools=[tool(inputSchema={"type": "object", "$comment": "x" * 300_000})]),
+            "schema_too_large",
+        ),
         (Manifest(name="x", tools=[tool(str(number)) for number in range(2001)]), "too_many_components"),
         (Manifest(name="x", resources=[{"uri": "a://b"}, {"uri": "a://b"}]), "duplicate_component"),
         (Manifest(name="x", prompts=[{"name": None}]), "bad_manifest"),
