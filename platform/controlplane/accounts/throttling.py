@@ -41,13 +41,17 @@ RETURNING count, since
 def take(email: str, place: str, *, now: datetime | None = None) -> timedelta | None:
     """Count an attempt. How long to wait when there were too many; None when it may go on."""
     now = now or timezone.now()
-    waits = [wait for key, limit in _keys(email, place) if (wait := _count(key, limit, now))]
-    return max(waits, default=None)
+    # The place comes first and ends it: who makes up accounts fills no table.
+    for key, limit in _keys(email, place):
+        wait = _count(key, limit, now)
+        if wait is not None:
+            return wait
+    return None
 
 
 def forget(email: str, place: str) -> None:
     """The password was right. Other people's attempts from the same place stay counted."""
-    (pair, _), *_ = _keys(email, place)
+    _, (pair, _), _ = _keys(email, place)
     SignInAttempts.objects.filter(key=pair).delete()
     SignInAttempts.objects.filter(since__lt=timezone.now() - _FORGOTTEN_AFTER).delete()
 
@@ -63,5 +67,5 @@ def _count(key: str, limit: Limit, now: datetime) -> timedelta | None:
 def _keys(email: str, place: str) -> Iterator[tuple[str, Limit]]:
     """Digests: the table is no list of who tried to sign in."""
     account = email.strip().lower()
-    for name, limit in ((f"{account}\n{place}", ACCOUNT_FROM_PLACE), (f"\n{place}", PLACE), (f"{account}\n", ACCOUNT)):
+    for name, limit in ((f"\n{place}", PLACE), (f"{account}\n{place}", ACCOUNT_FROM_PLACE), (f"{account}\n", ACCOUNT)):
         yield hashlib.sha256(name.encode("utf-8", "replace")).hexdigest(), limit

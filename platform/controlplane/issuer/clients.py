@@ -11,7 +11,7 @@ from controlplane.issuer import secrets
 from controlplane.issuer.client_metadata import MAX_NAME, ClientMetadata
 from controlplane.issuer.errors import ClientNotFoundError, InvalidClientError
 from controlplane.issuer.logins import revoke_grants
-from controlplane.issuer.models import Client, Consent, Grant
+from controlplane.issuer.models import MAX_CLIENT_ID, Client, Consent, Grant
 from tenants.context import require_tenant_id
 from tenants.identifiers import new_id
 from tenants.principal import Principal
@@ -30,12 +30,16 @@ class TooManyRegistrationsError(Exception):
 
 
 def find_client(client_id: str) -> Client | None:
+    """None also for what can be no identifier: it may come from a header that nobody has looked at."""
+    if "\0" in client_id or len(client_id) > MAX_CLIENT_ID:
+        return None
     return Client.objects.filter(client_id=client_id).first()
 
 
 def register(metadata: ClientMetadata) -> tuple[Client, str | None, str]:
     """A new client, its secret when it has one, and the token that manages it. Both are shown this once.
 
+    It is not on the record, which strangers could fill without end; the first login with it is.
     Raises TooManyRegistrationsError.
     """
     now = timezone.now()
@@ -51,7 +55,6 @@ def register(metadata: ClientMetadata) -> tuple[Client, str | None, str]:
     token = secrets.new_secret("rg")
     client.registration_digest = secrets.digest(token)
     client.save()
-    record("client.registered", tenant_id=client.tenant_id, acting=None, target=client.id, after=_state(client))
     return client, secret, token
 
 

@@ -17,13 +17,21 @@ from controlplane.issuer.models import Client, DeviceCode
 
 LIFETIME: Final = timedelta(minutes=10)
 POLL_SECONDS: Final = 5
+MAX_WAITING: Final = 1_000
+"""In one tenant. Anybody may ask for a code."""
 _LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
 """No vowels, so no words; nothing that looks like a digit. Eight of them are 34 bits, and trying takes a sign-in."""
 
 
+class TooManyDevicesError(Exception):
+    """More wait in one tenant than people could be about to let in."""
+
+
 def make(client: Client, target: Target, scopes: Collection[str]) -> tuple[str, DeviceCode]:
-    """A code for the program, and what the person is shown."""
+    """A code for the program, and what the person is shown. Raises TooManyDevicesError."""
     DeviceCode.objects.filter(expires_at__lt=timezone.now()).delete()
+    if DeviceCode.objects.count() >= MAX_WAITING:
+        raise TooManyDevicesError
     token = secrets.new_secret("dc")
     code = DeviceCode(
         digest=secrets.digest(token),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from django.urls import path, re_path
+from django.urls import re_path
 
 from controlplane.issuer import authorization, registration, verification, views
 
@@ -19,15 +19,15 @@ urlpatterns = [
     re_path(
         rf"^\.well-known/oauth-protected-resource/{_T}/(?P<endpoint>[a-z0-9-]{{1,63}})/mcp$", views.resource_metadata
     ),
-    path("t/<str:tenant>/oauth/jwks", views.jwks),
-    path("t/<str:tenant>/oauth/authorize", authorization.authorize, name="authorize"),
-    path("t/<str:tenant>/oauth/token", views.token),
-    path("t/<str:tenant>/oauth/revoke", views.revoke),
-    path("t/<str:tenant>/oauth/introspect", views.introspect),
-    path("t/<str:tenant>/oauth/device", verification.device),
-    path("t/<str:tenant>/oauth/verify", verification.verify, name="verify"),
-    path("t/<str:tenant>/oauth/register", registration.register),
-    path("t/<str:tenant>/oauth/register/<str:client_id>", registration.configure),
+    re_path(rf"^{_T}/oauth/jwks$", views.jwks),
+    re_path(rf"^{_T}/oauth/authorize$", authorization.authorize, name="authorize"),
+    re_path(rf"^{_T}/oauth/token$", views.token),
+    re_path(rf"^{_T}/oauth/revoke$", views.revoke),
+    re_path(rf"^{_T}/oauth/introspect$", views.introspect),
+    re_path(rf"^{_T}/oauth/device$", verification.device),
+    re_path(rf"^{_T}/oauth/verify$", verification.verify, name="verify"),
+    re_path(rf"^{_T}/oauth/register$", registration.register),
+    re_path(rf"^{_T}/oauth/register/(?P<client_id>[A-Za-z0-9_]{{1,64}})$", registration.configure),
 ]
 
 _OURS = re.compile(r"/t/[^/]+/(?:oauth/[^/]+(?:/[^/]+)?|\.well-known/[^/]+)")

@@ -19,7 +19,7 @@ from controlplane.issuer.client_metadata import DEVICE_CODE
 from controlplane.issuer.grants import AUTH_METHODS, target_of
 from controlplane.issuer.models import DeviceCode
 from controlplane.issuer.server import IssuerRequest, TenantServer
-from controlplane.issuer.views import of_tenant, open_to_programs, refuse_form
+from controlplane.issuer.views import of_tenant, open_to_programs, problem, refuse_form
 from tenants import lookups
 from tenants.context import acting_for
 from tenants.identifiers import new_id
@@ -46,9 +46,11 @@ def device(request: HttpRequest, tenant: TenantSummary) -> HttpResponse:
         scopes = [scope for scope in offered if scope in named]
         if not scopes:
             raise OAuth2Error(error="invalid_scope", description="None of these scopes can be given there.")
+        token, code = devices.make(client, target, scopes)
+    except devices.TooManyDevicesError:
+        return problem(429, "temporarily_unavailable", "Too many programs wait for a decision: try in some minutes.")
     except OAuth2Error as error:
         return server.handle_error_response(wanted, error)
-    token, code = devices.make(client, target, scopes)
     page = oauth_url(tenant.slug, "verify")
     body = {
         "device_code": token,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
@@ -129,7 +130,9 @@ def _form(request: HttpRequest, tenant: TenantSummary) -> IssuerRequest:
 
 
 def refuse_form(request: HttpRequest, repeatable: tuple[str, ...] = ()) -> HttpResponse | None:
-    """Parameters come in a form, each once (RFC 6749 section 3.2)."""
+    """Parameters come in a form, each once (RFC 6749 section 3.2), a secret in a header that can be read."""
+    if not _is_readable(request.headers.get("Authorization", "")):
+        return problem(401, "invalid_client", "The Authorization header cannot be read.")
     if request.content_type != "application/x-www-form-urlencoded":
         return problem(400, "invalid_request", "Send the parameters as application/x-www-form-urlencoded.")
     for name, values in request.POST.lists():
@@ -138,6 +141,18 @@ def refuse_form(request: HttpRequest, repeatable: tuple[str, ...] = ()) -> HttpR
         if any("\0" in str(value) for value in values):
             return problem(400, "invalid_request", "A parameter has a character that none may have.")
     return None
+
+
+def _is_readable(authorization: str) -> bool:
+    """Whether Authlib can take a Basic header apart: it raises for what is not base64 of UTF-8."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return True
+    try:
+        base64.b64decode(encoded.strip(), validate=True).decode()
+    except ValueError:
+        return False
+    return bool(encoded.strip())
 
 
 def _cached(document: dict[str, object] | dict[str, list[dict[str, object]]], seconds: int) -> HttpResponse:
