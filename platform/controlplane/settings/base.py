@@ -15,7 +15,7 @@ STOA_MAX_UPLOAD_BYTES = env.integer("STOA_MAX_UPLOAD_MB", default=50, least=1, m
 STOA_RUNNER_SOCKET = env.path("STOA_RUNNER_SOCKET", default=STOA_HOME / "run" / "runner.sock")
 STOA_BUILD_INDEX_URL = env.url("STOA_BUILD_INDEX_URL", ("https", "http"), default="https://pypi.org/simple")
 STOA_FETCH_NETWORKS = env.words("STOA_FETCH_NETWORKS")
-"""Networks (10.0.0.0/8) whose hosts may be fetched from though they are not public: clients on an intranet."""
+"""Networks (10.0.0.0/8) that may be reached though they are not public: clients and remote servers on an intranet."""
 STOA_SANDBOX_LAUNCHER = env.choice(
     "STOA_SANDBOX_LAUNCHER",
     ("auto", "zygote", "bubblewrap", "landlock", "container", "process"),
