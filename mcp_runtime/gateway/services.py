@@ -37,7 +37,7 @@ class Services:
     standing: StandingStreams
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Visit:
     """One admitted request."""
 

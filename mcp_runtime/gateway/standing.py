@@ -87,7 +87,11 @@ class StandingStreams:
 
     async def _is_welcome(self, visitor: Visitor) -> bool:
         token, tenant, before = visitor.token, visitor.where.tenant, visitor.principal
-        now = self._principals.known(token, tenant) or await self._principals.authenticate(token, tenant)
+        try:
+            now = self._principals.known(token, tenant) or await self._principals.authenticate(token, tenant)
+        except Exception:
+            log.exception("The credential of an open stream cannot be checked; the stream is ended.")
+            return False
         return now is not None and now.identity == before.identity and now.scopes >= before.scopes
 
     async def _is_alive(self, session_id: str) -> bool:

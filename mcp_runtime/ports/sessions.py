@@ -86,7 +86,7 @@ class Sessions(Protocol):
         """Replace what is kept, if the session is still alive."""
 
     async def end(self, session_id: str) -> None:
-        """Forget the session with its logs. Idempotent."""
+        """Forget the session; its logs are nobody's any more. Idempotent."""
 
     async def watch(self, session_id: str, uri: str) -> bool:
         """Subscribe the session to a resource; False when it watches too many."""

@@ -120,6 +120,11 @@ class MemorySessions:
     def hear(self, topic: str, listener: Listener) -> Callable[[], None]:
         return self._topics.hear(topic, listener)
 
+    def expires(self, session_id: str) -> float | None:
+        """When a session will be over, by the clock, if nobody uses it before."""
+        kept = self._kept.get(session_id)
+        return None if kept is None else kept.until
+
     def _alive(self, session_id: str) -> _Kept | None:
         """The session if it has not been idle for too long; it is used now."""
         kept = self._kept.get(session_id)

@@ -9,10 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from mcp_runtime.ports.memory import MemoryCredentials
+from mcp_runtime.sessions.memory import MemorySessions
 from mcp_runtime.sessions.redis import RedisSessions
+from tenants.principal import Principal
 from tests.mcp_runtime.gateway.conftest import ACCEPT, Door, opened, request
 from tests.mcp_runtime.gateway.test_sessions import Asking, Client, Pair, connect, events
-from tests.mcp_runtime.gateway.world import ADA, META, MODERN, World, plan
+from tests.mcp_runtime.gateway.world import ADA, META, MODERN, World, plan, principal
 from tests.support.waiting import wait_until_async
 
 SUBSCRIPTION = f"{META}subscriptionId"
@@ -177,3 +180,42 @@ async def test_hanging_up_ends_the_subscription(door: Door) -> None:
         await anext(messages)
 
     await wait_until_async(lambda: any(b"client_gone" in line for line in door.lines))
+
+
+class Directory(MemoryCredentials):
+    """The directory of keys, which may be away."""
+
+    away = False
+
+    async def authenticate(self, token: str, *, tenant: str) -> Principal | None:
+        if self.away:
+            raise ConnectionError("The database is away.")
+        return await super().authenticate(token, tenant=tenant)
+
+
+@pytest.mark.protocol("L-06")
+async def test_a_stream_whose_key_cannot_be_checked_ends(world: World) -> None:
+    directory = Directory()
+    directory.grant(ADA, principal("acme", "ada"), tenant="acme")
+    world.credentials = directory
+    async with (
+        opened(world, principal_seconds=0.05) as door,
+        listening(door, {"toolsListChanged": True}) as messages,
+    ):
+        await anext(messages)
+        directory.away = True
+
+        assert "result" in await anext(messages)
+
+
+async def test_a_session_with_an_open_stream_is_not_idle(world: World) -> None:
+    now = 0.0
+    sessions = MemorySessions(idle_seconds=60, now=lambda: now)
+    async with opened(world, sessions, principal_seconds=0.01) as door:
+        client: Client = await connect(Pair((door, door)))
+        async with client.stream():
+            now = 59.0
+            await wait_until_async(lambda: sessions.expires(client.session) == 59.0 + 60)
+            now = 100.0
+
+            assert (await client.request("ping")).status_code == 200
