@@ -115,7 +115,4 @@ def _template(route: HTTPRoute, name: str) -> str:
 
 
 def _description(route: HTTPRoute) -> str:
-    said = [text for text in (route.summary, route.description) if text]
-    if len(said) == 2 and said[1].startswith(said[0]):
-        said = said[1:]
-    return "\n\n".join(said) or f"{route.method} {route.path}"
+    return route.description or route.summary or f"{route.method} {route.path}"

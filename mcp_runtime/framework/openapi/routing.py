@@ -73,13 +73,14 @@ def names_for(routes: Sequence[HTTPRoute], mcp_names: dict[str, str]) -> list[st
 
 
 def _name(route: HTTPRoute, mcp_names: dict[str, str]) -> str:
-    if route.operation_id is not None and route.operation_id in mcp_names:
-        return _slug(mcp_names[route.operation_id])
-    if route.operation_id is not None:
-        return _slug(route.operation_id.partition("__")[0])  # frameworks append the path after two underscores
-    return _slug(route.summary or f"{route.method.lower()}_{route.path.lstrip('/')}")
+    """Spelt as FastMCP spells it, for clients that know the tools by name."""
+    given = route.operation_id
+    if given is not None:
+        chosen = mcp_names.get(given, given.partition("__")[0])  # frameworks append the path after two underscores
+        return _slug(chosen) or _slug(given) or "operation"
+    return _slug(route.summary or "") or _slug(f"{route.method}_{route.path}")
 
 
 def _slug(text: str) -> str:
-    slug = re.sub(r"[^A-Za-z0-9_.]+", "_", text).strip("_")
-    return slug[:LONGEST_NAME] or "operation"
+    words = re.sub(r"[\s.-]+", "_", text)
+    return re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_]", "", words)).strip("_")[:LONGEST_NAME]

@@ -380,12 +380,20 @@ async def test_names_are_found_for_all_and_each_once() -> None:
         {
             "/a": {"get": {"responses": {}}, "post": {"summary": "Make it so!", "responses": {}}},
             "/b": {"get": {"operationId": "Make it so", "responses": {}}, "put": {"operationId": "x" * 80}},
+            "/c/{id}/d-e.f": {"delete": {"responses": {}}, "get": {"operationId": "a.b-c d/e__x"}},
         }
     )
     mcp = FastMCP.from_openapi(spec, Api().client)
 
-    assert mcp.get_tool("get_a").name == "get_a"
-    assert list(await mcp.get_tools()) == ["get_a", "Make_it_so", "Make_it_so_2", "x" * 56]
+    assert mcp.get_tool("GET_a").name == "GET_a"
+    assert list(await mcp.get_tools()) == [
+        "GET_a",
+        "Make_it_so",
+        "Make_it_so_2",
+        "x" * 56,
+        "a_b_c_de",
+        "DELETE_cidd_e_f",
+    ]
 
 
 @pytest.mark.fastmcp("K-09")
