@@ -38,15 +38,14 @@ async def test_the_client_gets_tokens_of_this_server_and_never_the_providers(ada
 
 @pytest.mark.fastmcp("A-13")
 @pytest.mark.protocol("A-06")
-async def test_a_token_is_good_for_this_endpoint_only(ada: Person) -> None:
-    token = (await ada.log_in())["access_token"]
-    store = MemoryStore()
-    same_keys = proxy(ada.idp, store)
-    async with site(same_keys, "/other") as other:
+async def test_a_token_is_good_for_this_endpoint_only() -> None:
+    idp, store = Rotating(), MemoryStore()
+    async with person_at(proxy(idp, store), idp) as person, site(proxy(idp, store), "/other") as other:
+        token = (await person.log_in())["access_token"]
         elsewhere = await other.post("/other", headers=bearer(token))
 
-    assert await called(ada, token) == 200
-    assert elsewhere.status_code == 401
+        assert await called(person, token) == 200
+        assert elsewhere.status_code == 401
 
 
 @pytest.mark.protocol("A-14")
