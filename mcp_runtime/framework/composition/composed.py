@@ -8,7 +8,7 @@ errors: `serving` does, once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mcp_runtime.framework.components.base import Component
@@ -170,7 +170,7 @@ class Composed(Offering):
             contents: ResourceResult = await resource.contents(context)
             return contents
         if not (await self.offer("resources")).holds(uri):  # a hidden one is not found under a template either
-            for template in await self._candidates(uri):
+            for template in await self._candidates(uri, context):
                 found = template.match(uri)
                 if found is not None and (not template.auth or await _permits(template, context)):
                     if hasattr(template, "contents_at"):  # another server's, which is asked by the URI
@@ -218,41 +218,36 @@ class Composed(Offering):
         catalogue = self._catalogues[kind]
         if not self._sources and not self._transforms:
             return await catalogue.usable(key, context)
-        found = await self._asked_each_time(kind, key)
         offer = await self.offer(kind)
-        if found is None:
-            found = offer.find(key)
+        found = offer.find(key)
         if found is None and not offer.holds(key):
             if await self.refresh(kind):
                 found = (await self.offer(kind)).find(key)
             if found is None:
-                found = await self._unlisted_by_providers(kind, key)
+                found = await self._found_by_providers(kind, key)
         if found is None or (not found.auth and found.version is None):
             return found
         if found is catalogue.find(key):  # our own, as it is: perhaps another version of it
             return await catalogue.usable(key, context)
         return found if await _permits(found, context) else None
 
-    async def _asked_each_time(self, kind: Kind, key: str) -> Component | None:
-        """From a source that knows nothing beforehand, which beats what is known (K-03)."""
-        for source in reversed(self._sources):
-            if source.asks_each_time:
-                found = await source.find(kind, key)
-                if found is not None and self._visibility.shows(found):
-                    return found
-        return None
-
-    async def _unlisted_by_providers(self, kind: Kind, key: str) -> Component | None:
-        for source in reversed(self._sources):
+    async def _found_by_providers(self, kind: Kind, key: str) -> Component | None:
+        """From a source that lists for each request anew, or has components that it does not list."""
+        for source in self._sources:
             found = await source.find(kind, key)
             if found is not None and self._visibility.shows(found):
                 return found
         return None
 
-    async def _candidates(self, uri: str) -> Iterable[Any]:
+    async def _candidates(self, uri: str, context: Context) -> list[Any]:
+        """The templates that may match, those that count first in front."""
         offer = await self.offer("resourceTemplates")
-        candidates = getattr(offer, "candidates", None)
-        return offer if candidates is None else candidates(uri)
+        near = getattr(offer, "candidates", None)  # a view's
+        found = list(offer if near is None else near(uri))
+        for source in self._sources:
+            if source.asks_each_time:
+                found += await self._listed_by(source, "resourceTemplates", context)
+        return found
 
     def _unlisted(self, method: str) -> Iterator[Mount]:
         """Mounted servers whose middleware may answer for what no catalogue holds, the last one first."""

@@ -31,6 +31,7 @@ class Mount:
     """The child's components under the parent's names; answers by way of the child, its own middleware included."""
 
     asks_each_time = False
+    beats_others = True
 
     def __init__(
         self, parent: Composed, server: FastMCP, prefix: str | None, tool_names: Mapping[str, str] | None

@@ -150,11 +150,13 @@ class Offering:
         return lists, min(expiries, default=None)
 
     def _merged(self, kind: Kind, lists: Sequence[Iterable[Component]]) -> dict[str, Component]:
-        """Everything by key. Later sources beat earlier ones and our own components (FASTMCP K-03)."""
+        """Everything by key. Mounted servers beat what was before and our own components (FASTMCP K-03); providers,
+        proxied servers among them, add what is not there yet."""
         merged: dict[str, Component] = self._catalogues[kind].everything()
-        for components in lists:
+        for source, components in zip(self._sources, lists, strict=True):
             for component in components:
-                merged[component.key] = component
+                if source.beats_others or component.key not in merged:
+                    merged[component.key] = component
         return merged
 
     def _view(

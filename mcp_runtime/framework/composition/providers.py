@@ -128,6 +128,8 @@ class FastMCPProvider:
 class ProviderSource:
     """A provider among the sources of a server."""
 
+    beats_others = False
+
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self._lists: dict[Kind, tuple[float, Sequence[Component]]] = {}

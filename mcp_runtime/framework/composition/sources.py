@@ -45,6 +45,10 @@ class Source(Protocol):
     def dynamic(self, kind: Kind) -> bool:
         """Whether the list differs from request to request."""
 
+    @property
+    def beats_others(self) -> bool:
+        """Whether its components go before others of the same key that were there before."""
+
     def varies(self, kind: Kind) -> bool:
         """Whether callers may see different lists."""
 

@@ -242,6 +242,11 @@ async def test_a_factory_of_clients_is_asked_for_each_request() -> None:
         assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
         assert len(made) > before
         assert [tool.name for tool in await client.list_tools()] == ["add", "fail"]
+        assert (await client.read_resource("data://text"))[0].text == "text"
+        assert (await client.read_resource("data://cat/x"))[0].text == "cat"
+        assert (await client.get_prompt("ask", {"topic": "x"})).messages[0].content.text == "Tell me about x."
+        with pytest.raises(McpError, match="No tool named"):
+            await client.call_tool("none")
     with pytest.raises(TypeError, match=r"FastMCPProxy\(\) takes client_factory="):
         FastMCPProxy()
 
@@ -378,3 +383,14 @@ async def test_connections_left_idle_are_closed() -> None:
     assert len(connections._held) <= 65
     await proxy.stop()
     assert not connections._held
+
+
+@pytest.mark.fastmcp("K-09")
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_proxys_own_components_go_before_those_of_the_other_server(kept: bool) -> None:
+    proxy = FastMCP.as_proxy(backend()) if kept else FastMCPProxy(client_factory=lambda: Client(backend()))
+    proxy.tool(lambda: "mine", name="add")
+
+    async with Client(proxy) as client:
+        assert [tool.name for tool in await client.list_tools()] == ["add", "fail"]
+        assert (await client.call_tool("add")).content[0].text == "mine"
