@@ -16,7 +16,7 @@ from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from mcp_runtime.framework.alias_names import DECORATING, MODULES, PACKAGES
@@ -87,6 +87,13 @@ class _Loader(Loader):
         if module.__name__ == "fastmcp":
             vars(module)["__version__"] = "2.14.7"  # the generation whose behaviour the framework keeps
 
+    def get_code(self, fullname: str) -> CodeType | None:
+        """For `python -m fastmcp` and its like, which run a package's `__main__`."""
+        if fullname != "fastmcp.__main__":
+            return None
+        program = "from mcp_runtime.framework.console.main import main\nraise SystemExit(main())\n"
+        return compile(program, fullname, "exec")
+
 
 class _Finder(MetaPathFinder):
     def __init__(self, tops: set[str]) -> None:
@@ -101,7 +108,7 @@ class _Finder(MetaPathFinder):
         if self._beside and fullname.startswith("key_value") and fullname not in STORAGE_OURS:
             return None  # the real package is installed, and stands beside ours
         if _home(fullname) is not None:
-            return ModuleSpec(fullname, _Loader(), is_package=True)
+            return ModuleSpec(fullname, _Loader(), is_package=not fullname.endswith(".__main__"))
         package = "py-key-value-aio" if fullname.startswith("key_value") else "fastmcp"
         raise ModuleNotFoundError(
             f"{fullname} is not part of this version of the framework. To use the real package instead, "

@@ -73,6 +73,8 @@ def _files() -> Iterator[tuple[str, Path]]:
     for entry in _OURS:
         source = (tenants if entry.startswith("tenants/") else root) / entry
         yield from _modules(entry, source)
+    # A folder without an __init__: it gives `python -m fastmcp` and is in nobody's way otherwise.
+    yield "fastmcp/__main__.py", root / "mcp_runtime/framework/__main__.py"
     for module, distribution in _LIBRARIES.items():
         spec = importlib.util.find_spec(module)
         if spec is None or spec.origin is None:

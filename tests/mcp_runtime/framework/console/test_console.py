@@ -7,7 +7,9 @@ import contextlib
 import json
 import os
 import re
+import runpy
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ from mcp_runtime.framework.console import loading
 from mcp_runtime.framework.console.loading import SourceError
 from mcp_runtime.framework.console.main import main
 from mcp_runtime.framework.console.reloading import changes
+from mcp_runtime.sandbox import runtime_dir
 
 ROOT = Path(__file__).parents[4]
 COMMAND = f"""
@@ -271,3 +274,34 @@ def test_an_unknown_option_is_misuse(here: Path) -> None:
         main(["run", "server.py", "--speed", "9"])
 
     assert caught.value.code == 2
+
+
+@pytest.mark.fastmcp("L-01")
+def test_the_package_runs_as_a_program(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`python -m fastmcp version`, where the names are ours."""
+    aliases.install()
+    monkeypatch.setattr(sys, "argv", ["fastmcp", "version"])
+
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("fastmcp", run_name="__main__")
+
+    assert caught.value.code == 0
+    assert "2026-07-28" in capsys.readouterr().out
+
+
+@pytest.mark.fastmcp("L-01")
+def test_sandboxes_have_the_command(tmp_path: Path) -> None:
+    runtime = runtime_dir.assemble(tmp_path)
+
+    program = f"""
+import runpy, sys
+sys.path[:0] = [{str(runtime)!r}]
+sys.argv = ["fastmcp", "version"]
+runpy.run_module("fastmcp", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "2026-07-28" in done.stdout
