@@ -15,6 +15,11 @@ def test_every_mark_names_a_row_and_a_status_that_exist(table: Table) -> None:
     assert tables.marks(table).faults == []
 
 
+@pytest.mark.parametrize("table", TABLES, ids=[table.marker for table in TABLES])
+def test_no_row_is_empty(table: Table) -> None:
+    assert tables.empty(table) == []
+
+
 def test_the_fastmcp_inventory_has_all_its_rows() -> None:
     areas = tables.rows(tables.FASTMCP).values()
 
