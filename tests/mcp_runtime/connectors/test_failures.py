@@ -21,6 +21,7 @@ DOOR, PROTOCOL, BEHIND = (
 KINDS = [one for one in vars(sandboxes).values() if isinstance(one, type) and issubclass(one, SandboxError)]
 
 
+@pytest.mark.protocol("E-02")
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_failure_has_words_of_ours(kind: type[SandboxError]) -> None:
     error = explain(kind("worker 7 at /run/stoa"), "req_1")
@@ -52,6 +53,7 @@ def test_the_handbook_lists_the_refusals_there_are() -> None:
     assert _codes(DOOR) == {*raised, "malformed_credential"}
 
 
+@pytest.mark.protocol("E-03")
 def test_the_handbook_lists_the_protocols_errors() -> None:
     from mcp_runtime.protocol import errors
 

@@ -211,7 +211,7 @@ async def test_a_batch_of_notifications_has_no_answer(door: Door) -> None:
     assert answer.status_code == 202
 
 
-@pytest.mark.protocol("B-04")
+@pytest.mark.protocol("B-04", "G-01")
 @pytest.mark.parametrize("version", ["2025-06-18", "2025-11-25", "2026-07-28"])
 async def test_later_clients_cannot_send_batches(door: Door, version: str) -> None:
     answer = await door.post([{"jsonrpc": "2.0", "id": 1, "method": "ping"}], mcp_protocol_version=version)
