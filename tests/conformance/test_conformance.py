@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -33,21 +31,6 @@ SELECTIONS = {
     "all of 2026-07-28": (152, ("--suite", "all", "--spec-version", "2026-07-28")),
 }
 """By name: the checks that must pass at least, and the suite's options."""
-
-
-@pytest.fixture(scope="session")
-def suite_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The suite, installed from the lock file."""
-    folder = tmp_path_factory.mktemp("conformance")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, folder / name)
-    tools = Path(sys.executable).parent
-    subprocess.run(
-        [tools / "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-        cwd=folder, env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"},
-        check=True, capture_output=True, timeout=300,
-    )  # fmt: skip
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
-"""The client that the official conformance suite runs: `python -m tests.contract.conformance_client <server-url>`.
+"""The client that the official conformance suite runs: `python -m tests.conformance.client <server-url>`.
 
 The suite starts a server, names its scenario in MCP_CONFORMANCE_SCENARIO and what the client is to know in
-MCP_CONFORMANCE_CONTEXT, and judges what the client sends (CONFORMANCE section 9).
+MCP_CONFORMANCE_CONTEXT, and judges what the client sends.
 """
 
 from __future__ import annotations
