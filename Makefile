@@ -48,8 +48,9 @@ format: install ## Format the code, and fix what ruff can fix
 bench: install ## Measure calls, deploys and sandboxes; writes docs/performance.md
 	$(VENV)/bin/python -m benchmarks --write docs/performance.md $(ARGS)
 
-docs: install ## Write the API's description to docs/reference
+docs: install ## Write the API's description and the compatibility tables to docs/reference
 	STOA_ENV=development $(VENV)/bin/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml
+	$(VENV)/bin/python -m tests.support.tables
 
 clean: ## Remove the environments and caches; data in .stoa stays
 	rm -rf $(VENV) $(BOOTSTRAP) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist

@@ -16,6 +16,11 @@ def test_every_mark_names_a_row_and_a_status_that_exist(table: Table) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=[table.marker for table in TABLES])
+def test_the_page_is_what_the_tests_say(table: Table) -> None:
+    assert table.page.read_text(encoding="utf-8") == tables.page(table), "Run `make docs`, and commit the page."
+
+
+@pytest.mark.parametrize("table", TABLES, ids=[table.marker for table in TABLES])
 def test_no_row_is_empty(table: Table) -> None:
     assert tables.empty(table) == []
 

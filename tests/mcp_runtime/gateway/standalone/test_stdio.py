@@ -76,7 +76,7 @@ async def talking(mcp: FastMCP, *, handshake: bool = False) -> AsyncIterator[Pip
     pipe = Pipe()
     running = asyncio.create_task(converse(mcp, pipe.lines(), pipe.write))
     if handshake:
-        capabilities = {"elicitation": {}}
+        capabilities: dict[str, Any] = {"elicitation": {}}
         pipe.ask(0, "initialize", {"protocolVersion": "2025-06-18", "capabilities": capabilities, "clientInfo": {}})
         assert (await pipe.hear())["result"]["protocolVersion"] == "2025-06-18"
         pipe.say({"jsonrpc": "2.0", "method": "notifications/initialized"})
