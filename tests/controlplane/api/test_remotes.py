@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
 
 from controlplane.audit.models import Entry
+from controlplane.cli.main import main
 from controlplane.composition.catalogue import DatabaseCatalogue
 from controlplane.registry.models import Revision
 from controlplane.vault.secrets import DatabaseSecrets
@@ -267,3 +270,30 @@ def test_a_rollback_returns_to_the_address_of_before(ben: Client, upstream: Upst
 
     assert back.json()["number"] == 1
     assert call("far", "add", a=1, b=2)["structuredContent"] == {"result": 3}
+
+
+@committed
+def test_the_command_saves_refreshes_and_says_what_it_found(
+    ben: Client,
+    upstream: Upstream,
+    live_server: LiveServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("STOA_URL", live_server.url)
+    monkeypatch.setenv("STOA_TENANT", "acme")
+    monkeypatch.setenv("STOA_API_KEY", ben.defaults["HTTP_AUTHORIZATION"].removeprefix("Bearer "))
+
+    for arguments in (
+        ["probe", upstream.url, "--credential"],
+        ["set", "far", upstream.url, "--credential"],
+        ["refresh", "far"],
+    ):
+        monkeypatch.setattr("sys.stdin", io.StringIO("let-me-in\n"))
+        main(["remote", *arguments])
+
+    said = capsys.readouterr()
+    assert "far serves revision 1 at " in said.out
+    assert "far offers what it did." in said.out
+    assert said.err.count("tools: add") == 3
+    assert "let-me-in" not in said.out + said.err
