@@ -258,3 +258,62 @@ async def test_a_transport_that_there_is_not_is_refused() -> None:
 async def test_run_inside_a_loop_names_run_async() -> None:
     with pytest.raises(RuntimeError, match="run_async"):
         calculator().run()
+
+
+@pytest.mark.fastmcp("X-03", "CL-02")
+async def test_a_client_of_the_older_transport_connects() -> None:
+    async with served(calculator(), transport="sse") as url, Client(url) as client:
+        result = await client.call_tool("add", {"a": 1, "b": 2})
+
+    assert url.endswith("/sse")
+    assert result.data == 3
+
+
+@pytest.mark.fastmcp("X-03")
+async def test_a_mounted_application_of_the_older_transport_names_its_own_address() -> None:
+    app = calculator().http_app(transport="sse")
+    parent = Starlette(routes=[Mount("/tools", app)], lifespan=app.lifespan)  # type: ignore[attr-defined]
+
+    async with listening(parent) as address, Client(f"{address}/tools/sse") as client:
+        assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
+
+
+@pytest.mark.fastmcp("X-03")
+def test_the_older_transport_cannot_be_stateless() -> None:
+    with pytest.raises(ValueError, match="cannot be stateless"):
+        calculator().http_app(transport="sse", stateless_http=True)
+
+
+@pytest.mark.fastmcp("X-04")
+@pytest.mark.parametrize("stateless", [True, False])
+async def test_a_stateless_endpoint_opens_no_session(stateless: bool) -> None:
+    params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+
+    async with served(calculator(), stateless_http=stateless) as url, httpx2.AsyncClient() as http:
+        answer = await http.post(
+            url,
+            json={"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params},
+            headers={"accept": "application/json, text/event-stream"},
+        )
+
+    assert answer.status_code == 200
+    assert ("mcp-session-id" in answer.headers) is not stateless
+
+
+@pytest.mark.fastmcp("C-09", "C-08")
+@pytest.mark.parametrize("mode", ["modern", "legacy"])
+async def test_a_tool_asks_the_person_in_either_era(mode: str) -> None:
+    mcp = FastMCP("asking")
+
+    @mcp.tool
+    async def who(ctx: Context) -> str:
+        answer = await ctx.elicit("Who?", response_type=str)
+        return str(answer.data)
+
+    async def on_elicitation(message: str, response_type: Any, params: Any, context: Any) -> Any:
+        return response_type(value="Ada")
+
+    async with served(mcp) as url, Client(url, mode=mode, elicitation_handler=on_elicitation) as client:
+        result = await client.call_tool("who")
+
+    assert result.data == "Ada"
