@@ -22,7 +22,7 @@ from typing import Any
 from mcp_runtime.framework.alias_names import DECORATING, MODULES, PACKAGES
 from mcp_runtime.framework.storage.names import OURS as STORAGE_OURS
 
-__all__ = ("TOPS", "install", "uninstall")
+__all__ = ("TOPS", "install", "installed", "uninstall")
 
 TOPS = ("fastmcp", "key_value", "mcp")
 """The top-level packages that resolve to ours."""
@@ -41,6 +41,11 @@ def install(pinned: Collection[str] = ()) -> None:
     uninstall()
     if tops:
         sys.meta_path.insert(0, _Finder(tops))
+
+
+def installed() -> bool:
+    """Whether the names are resolved to ours in this program."""
+    return any(isinstance(finder, _Finder) for finder in sys.meta_path)
 
 
 def uninstall() -> None:

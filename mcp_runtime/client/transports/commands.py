@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mcp_runtime.client.transports.stdio import StdioTransport
+from mcp_runtime.framework import aliases
 
 __all__ = (
     "FastMCPStdioTransport",
@@ -23,7 +25,10 @@ PathLike = str | os.PathLike[str]
 
 
 class PythonStdioTransport(StdioTransport):
-    """A Python file that runs its server when executed."""
+    """A Python file that runs its server when executed.
+
+    Where FastMCP's names are ours in this program, or are nobody's, they are ours in the child too.
+    """
 
     def __init__(
         self,
@@ -38,7 +43,9 @@ class PythonStdioTransport(StdioTransport):
         mode: str = "auto",
     ) -> None:
         script = _script(script_path, ".py")
-        super().__init__(python_cmd, [script, *(args or ())], env, cwd, keep_alive, log_file, mode=mode)
+        ours = python_cmd == sys.executable and _names_are_ours()
+        run = ["-m", "mcp_runtime.framework.script", script] if ours else [script]
+        super().__init__(python_cmd, [*run, *(args or ())], env, cwd, keep_alive, log_file, mode=mode)
 
 
 class NodeStdioTransport(StdioTransport):
@@ -152,6 +159,10 @@ class NpxStdioTransport(StdioTransport):
         options = ["--prefer-offline"] if use_package_lock else []
         cwd = None if project_directory is None else _folder(project_directory)
         super().__init__("npx", [*options, package, *(args or ())], env_vars, cwd, keep_alive, mode=mode)
+
+
+def _names_are_ours() -> bool:
+    return aliases.installed() or importlib.util.find_spec("fastmcp") is None
 
 
 def _script(path: PathLike, suffix: str) -> str:

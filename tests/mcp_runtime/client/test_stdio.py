@@ -22,6 +22,7 @@ from mcp_runtime.client.transports.commands import (
 )
 from mcp_runtime.client.transports.infer import transport_for
 from mcp_runtime.client.transports.stdio import StdioTransport
+from mcp_runtime.framework import aliases
 from mcp_runtime.framework.errors import ClientError, ToolError
 from mcp_runtime.protocol.errors import McpError
 from tests.support import wait_until_async
@@ -174,7 +175,7 @@ def test_files_are_run_by_what_their_names_say(tmp_path: Path) -> None:
     assert isinstance(first, PythonStdioTransport)
     assert isinstance(second, PythonStdioTransport)
     assert isinstance(third, NodeStdioTransport)
-    assert (first.command, first.args) == (sys.executable, [str(python)])
+    assert (first.command, first.args[-1]) == (sys.executable, str(python))
     assert (third.command, third.args) == ("node", [str(script)])
 
 
@@ -245,3 +246,18 @@ async def test_a_file_that_runs_its_server_asks_and_keeps_the_state_of_its_clien
     async with Client(transport, elicitation_handler=lambda *_: "Ada") as client:
         assert [(await client.call_tool("count")).data for _ in range(2)] == [1, 2]
         assert (await client.call_tool("ask")).content[0].text == "Ada"
+
+
+@pytest.mark.fastmcp("CL-03")
+async def test_where_the_names_are_ours_they_are_ours_in_the_child(tmp_path: Path) -> None:
+    path = tmp_path / "server.py"
+    path.write_text(SERVER.replace("mcp_runtime.framework", "fastmcp").replace('"counter"', "FastMCP.__module__"))
+    env = {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    aliases.install()
+    try:
+        transport = PythonStdioTransport(path, env=env, keep_alive=False, log_file=tmp_path / "log")
+    finally:
+        aliases.uninstall()
+
+    async with Client(transport) as client:
+        assert client.server_info.name.startswith("mcp_runtime.framework")
