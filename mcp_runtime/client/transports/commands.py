@@ -162,7 +162,12 @@ class NpxStdioTransport(StdioTransport):
 
 
 def _names_are_ours() -> bool:
-    return aliases.installed() or importlib.util.find_spec("fastmcp") is None
+    if aliases.installed():
+        return True
+    try:
+        return importlib.util.find_spec("fastmcp") is None
+    except ImportError:  # somebody keeps it from being found
+        return True
 
 
 def _script(path: PathLike, suffix: str) -> str:
