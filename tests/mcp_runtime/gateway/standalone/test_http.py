@@ -308,7 +308,7 @@ async def test_a_tool_asks_the_person_in_either_era(mode: str) -> None:
     @mcp.tool
     async def who(ctx: Context) -> str:
         answer = await ctx.elicit("Who?", response_type=str)
-        return str(answer.data)
+        return str(getattr(answer, "data", answer.action))
 
     async def on_elicitation(message: str, response_type: Any, params: Any, context: Any) -> Any:
         return response_type(value="Ada")
