@@ -11,6 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
@@ -19,6 +20,10 @@ from controlplane.settings.databases import postgres
 from tests.support.platform import RunningPlatform, platform, temporary_home
 
 pytest_plugins = ["tests.support.cast"]
+
+if "CI" not in os.environ:  # there Hypothesis has a profile that says the same, and does not vary
+    settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("any machine")
 
 KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
 """What `migrate` fills; emptying it would leave the next test a database that no installation has."""
