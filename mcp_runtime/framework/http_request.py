@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 if TYPE_CHECKING:
     from mcp_runtime.framework.context import Context
 
-__all__ = ("Headers", "HttpRequest", "headers_of", "request_of")
+__all__ = ("Headers", "HttpRequest", "concerns_one_connection", "headers_of", "holds_a_credential", "request_of")
 
 _HOP = frozenset(
     (
@@ -61,8 +61,16 @@ class HttpRequest:
 
 
 def request_of(context: Context | None) -> Any:
-    """The request; None where the call came by another way, or came without it."""
-    return None if context is None else getattr(context.exchange, "http_request", None)
+    """The request; None where the call came by another way.
+
+    In a sandbox it is what the gateway tells of it: the headers that are no credentials.
+    """
+    if context is None:
+        return None
+    request = getattr(context.exchange, "http_request", None)
+    if request is None and (headers := context.exchange.caller.headers):
+        request = HttpRequest(headers)
+    return request
 
 
 def headers_of(context: Context | None, *, include_all: bool, include: Collection[str]) -> dict[str, str]:
@@ -77,9 +85,15 @@ def headers_of(context: Context | None, *, include_all: bool, include: Collectio
     return {
         name.lower(): value
         for name, value in request.headers.items()
-        if include_all or name.lower() in asked or not _left_out(name.lower())
+        if include_all or name.lower() in asked or not (concerns_one_connection(name) or holds_a_credential(name))
     }
 
 
-def _left_out(name: str) -> bool:
-    return name in _HOP or name in _SECRET or name.startswith("proxy-")
+def concerns_one_connection(name: str) -> bool:
+    """Whether a header says nothing beyond the connection it came by."""
+    return name.lower() in _HOP
+
+
+def holds_a_credential(name: str) -> bool:
+    name = name.lower()
+    return name in _SECRET or name.startswith("proxy-")

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from mcp_runtime.gateway.settings import GatewaySettings
 from mcp_runtime.protocol.ladder import RoutingHeaders
-from mcp_runtime.transports.asgi import Scope
+from mcp_runtime.transports.asgi import Header, Scope
 from mcp_runtime.transports.refusals import Refusal
 
 SLUG = rb"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -49,6 +49,8 @@ class Head:
     session_id: str | None
     last_event_id: str | None
     routing: RoutingHeaders
+    sent: tuple[Header, ...]
+    """All of them, as they came."""
 
 
 def address(scope: Scope) -> Address | None:
@@ -104,6 +106,7 @@ def head(scope: Scope) -> Head:
             },
             duplicated=duplicated,
         ),
+        sent=tuple(headers),
     )
 
 

@@ -108,7 +108,10 @@ class Conversation:
         events = CallEvents(request, way, announce)
         asker = self.asker(request, way)
         name = sha256(self.session.id.encode()).hexdigest()
-        call = Call(request, visit.head.routing, visit.plan, visit.principal, visit.record, events, asker, session=name)
+        head, record = visit.head, visit.record
+        call = Call(
+            request, head.routing, visit.plan, visit.principal, record, events, asker, session=name, sent=head.sent
+        )
         task = asyncio.create_task(dispatch.answer(call), name="call in a session")
 
         def over(done: asyncio.Task[bytes]) -> None:

@@ -18,6 +18,7 @@ from mcp_runtime.gateway.events import CallEvents
 from mcp_runtime.gateway.paging import Pages
 from mcp_runtime.gateway.plans import LIST_KEYS, LIST_METHODS, CompiledPlan
 from mcp_runtime.gateway.records import CallRecord
+from mcp_runtime.gateway.shown_headers import shown
 from mcp_runtime.ports.sandboxes import Asker
 from mcp_runtime.ports.workers import Caller
 from mcp_runtime.protocol import codec, param_headers, shaping
@@ -45,6 +46,7 @@ from mcp_runtime.protocol.messages import (
     ToolResult,
 )
 from mcp_runtime.protocol.versions import META, PROGRESS_KEY, SERVER_INFO_KEY, negotiate
+from mcp_runtime.transports.asgi import Header
 from mcp_runtime.transports.refusals import problem
 from tenants.principal import Principal
 
@@ -71,6 +73,8 @@ class Call:
     """Whether the client may be given questions as the answer (PROTOCOL 2.7)."""
     session: str | None = None
     """What the worker knows the client's session by."""
+    sent: tuple[Header, ...] = ()
+    """The HTTP headers of the request, all of them."""
 
     def caller(self) -> Caller:
         """What the worker is told."""
@@ -85,6 +89,7 @@ class Call:
             progress=request.progress_token is not None,
             log_level=request.log_level,
             session=self.session,
+            headers=shown(self.sent),
         )
 
 

@@ -122,7 +122,8 @@ class Post:
         visit = self._visit
         announce = partial(self._services.hub.announce, visit.plan.endpoint_id)
         events = CallEvents(request, stream, announce)
-        return Call(request, visit.head.routing, visit.plan, visit.principal, visit.record, events)
+        head = visit.head
+        return Call(request, head.routing, visit.plan, visit.principal, visit.record, events, sent=head.sent)
 
     async def _opened(self, request: ladder.Request) -> Sequence[Header]:
         conversation = await Conversation.open(request, self._visit, self._services)

@@ -56,6 +56,8 @@ class Caller(msgspec.Struct, frozen=True):
     """The lowest level the client wants; None sends it no log messages."""
     session: str | None = None
     """A name for the client's session, the same for all calls in it; not the id, which is the client's to know."""
+    headers: dict[str, str] = {}
+    """The HTTP headers of the request, no credentials among them; empty where it did not come by HTTP."""
 
 
 class Manifest(msgspec.Struct):

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from mcp_runtime.framework.context import Context
+from mcp_runtime.framework.dependencies import get_http_headers, get_http_request
 from mcp_runtime.framework.media import Audio, Image
 from mcp_runtime.framework.server import FastMCP
 from mcp_runtime.framework.serving import describe, serve
@@ -49,6 +50,11 @@ async def talk(ctx: Context) -> dict[str, Any]:
     await ctx.info("counting")
     await ctx.report_progress(1, 2)
     return {"größe": "groß", "lines": "a\nb"}
+
+
+@mcp.tool
+def headers() -> dict[str, str]:
+    return get_http_headers(include_all=True) | {"team": get_http_request().headers["X-Team"]}
 
 
 @mcp.resource("shop://logo", mime_type="image/png")
@@ -124,7 +130,7 @@ async def test_what_the_framework_describes_is_listed(door: Door) -> None:
     tools = (await door.modern("tools/list")).json()["result"]["tools"]
     templates = (await door.modern("resources/templates/list")).json()["result"]["resourceTemplates"]
 
-    assert [tool["name"] for tool in tools] == ["total", "picture", "sound", "broken", "talk"]
+    assert [tool["name"] for tool in tools] == ["total", "picture", "sound", "broken", "talk", "headers"]
     assert tools[0]["description"] == "What it costs."
     assert tools[0]["inputSchema"]["required"] == ["prices"]
     assert templates[0]["uriTemplate"] == "shop://item/{name}"
@@ -152,6 +158,19 @@ async def test_a_tool_that_raises_is_an_error_result(door: Door) -> None:
     result = answer.json()["result"]
     assert result["isError"] is True
     assert "sold out" in result["content"][0]["text"]
+
+
+@pytest.mark.fastmcp("C-20", "C-21", status="safer")
+async def test_a_tool_sees_the_requests_headers_and_no_credential(door: Door) -> None:
+    sent: dict[str, Any] = {"X_Team": "blue", "Cookie": "a=b", "X_API_Key": "secret", "X_Forwarded_For": "10.0.0.7"}
+
+    modern = await door.modern("tools/call", {"name": "headers"}, **sent)
+    legacy = await door.legacy("tools/call", {"name": "headers"}, **sent)
+
+    for answer in (modern, legacy):
+        seen = msgspec.json.decode(answer.json()["result"]["content"][0]["text"])
+        assert seen["x-team"] == seen["team"] == "blue"
+        assert not seen.keys() & {"authorization", "cookie", "x-api-key", "x-forwarded-for", "host", "content-length"}
 
 
 async def test_what_a_tool_says_meanwhile_comes_first(door: Door) -> None:

@@ -1,0 +1,32 @@
+"""What of a request's HTTP headers the code that serves it may see (FASTMCP C-21)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mcp_runtime.framework.http_request import concerns_one_connection, holds_a_credential
+from mcp_runtime.transports.asgi import Header
+
+MAX_BYTES: Final = 8 * 1024
+"""Names and values together; what goes beyond is left out."""
+_OF_THE_EDGE: Final = ("x-forwarded-", "x-real-ip", "forwarded", "via")
+"""What proxies of the operator add: where their network lies is no business of a tenant's code."""
+
+
+def shown(headers: tuple[Header, ...]) -> dict[str, str]:
+    """By lower-case name. No credential leaves the gateway, whoever asks. Of a repeated header the first counts."""
+    seen: dict[str, str] = {}
+    left = MAX_BYTES
+    for raw_name, raw_value in headers:
+        name = raw_name.decode("latin-1")
+        left -= len(raw_name) + len(raw_value)
+        if (
+            left < 0
+            or name in seen
+            or holds_a_credential(name)
+            or concerns_one_connection(name)
+            or name.startswith(_OF_THE_EDGE)
+        ):
+            continue
+        seen[name] = raw_value.decode("latin-1")
+    return seen
