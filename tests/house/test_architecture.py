@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import grimp
@@ -17,6 +19,8 @@ PACKAGES = ("controlplane", "mcp_runtime", "tenants")
 
 IN_A_SANDBOX = {"msgspec", "pydantic", "pydantic_core", "typing_extensions", "annotated_types"}
 """What the runtime folder of a sandbox holds beside ourselves."""
+OPTIONAL = {"httpx2", "cryptography", "joserfc", "starlette"}
+"""What the framework uses where a server runs by itself, and does without in a sandbox until somebody asks for it."""
 
 VIOLATIONS = {
     "tenants/planted.py": "import controlplane.env",
@@ -102,11 +106,40 @@ def test_the_guest_needs_only_what_a_sandbox_holds(graph: grimp.ImportGraph) -> 
     assert found - ours <= IN_A_SANDBOX | {"tenants.principal"}
 
 
-@pytest.mark.parametrize("part", ["framework", "ports"])
-def test_what_travels_into_a_sandbox_needs_only_what_it_holds(graph: grimp.ImportGraph, part: str) -> None:
+@pytest.mark.parametrize(("part", "optional"), [("framework", OPTIONAL), ("ports", set())])
+def test_what_travels_into_a_sandbox_needs_only_what_it_holds(
+    graph: grimp.ImportGraph, part: str, optional: set[str]
+) -> None:
     found = foreign_imports(graph, f"mcp_runtime.{part}")
 
-    assert {name for name in found if not name.startswith("mcp_runtime.")} <= IN_A_SANDBOX | {"tenants.principal"}
+    foreign = {name for name in found if not name.startswith("mcp_runtime.")}
+    assert foreign <= IN_A_SANDBOX | optional | {"tenants.principal"}
+
+
+def test_what_is_optional_is_imported_when_it_is_used() -> None:
+    early = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in sorted((ROOT / "mcp_runtime" / "framework").rglob("*.py"))
+        for name, line in imported_at_once(ast.parse(path.read_text()))
+        if name in OPTIONAL
+    ]
+
+    assert early == []
+
+
+def imported_at_once(module: ast.Module) -> Iterator[tuple[str, int]]:
+    """Top-level names, and lines, of what importing a module imports; not what its functions do, nor types alone."""
+    waiting: list[ast.AST] = list(module.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.partition(".")[0], node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module.partition(".")[0], node.lineno
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting.extend(node.orelse)
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def test_there_are_no_other_packages_at_the_root() -> None:

@@ -78,7 +78,7 @@ async def test_a_token_of_the_issuer_for_this_audience_is_accepted() -> None:
         {"exp": "tomorrow"},
         {"exp": float("inf")},
         {"exp": True},
-        {"nbf": int(time.time()) + 600},
+        {"nbf": int(time.time()) + 86_400},
         {"token_use": "id"},
         {"typ": "Refresh"},
     ],

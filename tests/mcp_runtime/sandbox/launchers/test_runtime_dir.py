@@ -11,9 +11,10 @@ from mcp_runtime.sandbox import runtime_dir
 from mcp_runtime.sandbox.launchers.interpreter import running
 
 PACKAGES = {
-    "annotated_types", "mcp_runtime", "msgspec", "pydantic", "pydantic_core", "tenants", "typing_extensions.py",
-    "typing_inspection",
+    "annotated_types", "fastmcp", "mcp_runtime", "msgspec", "pydantic", "pydantic_core", "tenants",
+    "typing_extensions.py", "typing_inspection",
 }  # fmt: skip
+"""`fastmcp` holds nothing but what `python -m fastmcp` runs; importing it is the framework's hook's to answer."""
 
 
 def run(runtime: Path, code: str) -> str:
@@ -33,6 +34,7 @@ def test_it_holds_what_the_guest_imports_and_nothing_more(runtime: Path) -> None
         "__pycache__",
         "guest",
     }
+    assert {path.name for path in (runtime / "fastmcp").iterdir()} <= {"__main__.py", "__pycache__"}
 
 
 def test_the_guest_imports_from_it_alone(runtime: Path) -> None:
