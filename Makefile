@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Test files at once. More than this machine has processors: most tests wait.
+AT_ONCE ?= 3
 VENV := .venv
 BOOTSTRAP := $(VENV)-bootstrap
 STAMP := $(VENV)/.synced
@@ -19,6 +21,7 @@ help: ## List the commands
 	@echo '  PYTHON=python3.12 make up     another interpreter (3.11 or newer)'
 	@echo '  ARGS="--port 8000" make up    options of `stoa up`; ARGS=--help lists them'
 	@echo '  ARGS="-k tenants" make test   options of pytest'
+	@echo '  AT_ONCE=0 make test           one test after another, in one process'
 
 up: install ## Start everything on this machine, with a demo; Ctrl-C stops it
 	@exec $(VENV)/bin/stoa up $(ARGS)
@@ -26,7 +29,7 @@ up: install ## Start everything on this machine, with a demo; Ctrl-C stops it
 install: $(STAMP) ## Install what is locked into .venv (up and test do it by themselves)
 
 test: check ## Check, then run every test
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest --numprocesses $(AT_ONCE) --dist loadfile $(ARGS)
 
 conformance: install ## Run the official MCP suite against a platform of its own
 	$(VENV)/bin/python -m pytest tests/conformance $(ARGS)

@@ -89,12 +89,12 @@ def tail(log: Path, lines: int = 60) -> str:
 
 
 def clean_environment(keep: Sequence[str] = KEPT) -> dict[str, str]:
-    """This process's environment without the tests' own installation."""
+    """This process's environment without the tests' own installation, and without its place among their processes."""
     services = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
     return {
         name: value
         for name, value in os.environ.items()
-        if name in keep or not (name.startswith("STOA_") or name in services)
+        if name in keep or not (name.startswith(("STOA_", "PYTEST_XDIST_")) or name in services)
     }
 
 

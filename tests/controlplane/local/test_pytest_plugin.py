@@ -12,6 +12,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import ProgrammingError, connection
 
 from tests.support import wait_until
+from tests.support.platform import clean_environment
 
 ROOT = Path(__file__).parents[3]
 
@@ -71,7 +72,10 @@ def test_a_killed_session_leaves_nothing(tmp_path: Path) -> None:
     options = [f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider"]
     said = tmp_path / "folder"
     with subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", *options, "test_hangs.py"], cwd=tmp_path, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "pytest", "-q", *options, "test_hangs.py"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stdout=subprocess.DEVNULL,
     ) as session:
         folder = Path(str(wait_until(lambda: said.exists() and said.read_text(), 60)))
 
