@@ -25,6 +25,11 @@ class Principal:
     roles: frozenset[str]
     audience: str
     """The endpoint (`ep_…`) the credential is good for; `*` for every endpoint of the tenant."""
+    only: frozenset[str] = frozenset()
+    """Patterns of the tools, prompts and resources that exist for it (`mcp_runtime.authorization.rights`); empty
+    leaves nothing out."""
+    networks: tuple[str, ...] = ()
+    """Where its credential may be used, as CIDR blocks; empty is anywhere."""
 
     @property
     def identity(self) -> tuple[str, str, str, str]:

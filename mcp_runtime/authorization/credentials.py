@@ -23,6 +23,9 @@ class KeysAndTokens:
             return await self._tokens.authenticate(token, tenant=tenant)
         return await self._keys.authenticate(token, tenant=tenant)
 
+    async def refused(self, principal: Principal, fault: str) -> None:
+        await self._keys.refused(principal, fault)
+
     async def revocations(self) -> AsyncIterator[str]:
         """Of both kinds. A fault in either ends it, so that the reader follows again and forgets what it knew."""
         news: asyncio.Queue[str | Exception] = asyncio.Queue()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from mcp_runtime.authorization.rights import is_within
 from mcp_runtime.ports.credentials import Credentials
 from tenants.principal import Principal
 
@@ -58,13 +59,29 @@ class Principals:
         for task in list(self._asking.values()):
             task.cancel()
 
-    def known(self, token: str, tenant: str) -> Principal | None:
+    def known(self, token: str, tenant: str, address: str = "") -> Principal | None:
         """The principal if it is in the cache: the whole of a warm call's key check."""
         entry = self._known.get(_digest(token, tenant))
-        return entry[0] if entry is not None and entry[1] > self._now() else None
+        if entry is None or entry[1] <= self._now():
+            return None
+        principal = entry[0]
+        return principal if not principal.networks or is_within(address, principal.networks) else None
 
-    async def authenticate(self, token: str, tenant: str) -> Principal | None:
-        """The principal of `token` at `tenant`, None when it is refused. Concurrent questions are asked once."""
+    async def authenticate(self, token: str, tenant: str, address: str = "") -> Principal | None:
+        """The principal of `token` at `tenant`, None when it is refused. Concurrent questions are asked once.
+
+        `address` is where the caller is, as far as that is known: some credentials count in some networks only.
+        """
+        principal = await self._principal(token, tenant)
+        if principal is None or not principal.networks or is_within(address, principal.networks):
+            return principal
+        elsewhere = _digest(token, f"{tenant} from {address}")
+        if self._refused.get(elsewhere, 0.0) <= self._now():
+            _keep(self._refused, elsewhere, self._now() + REFUSED_SECONDS, MAX_REFUSED)
+            await self._credentials.refused(principal, "address")
+        return None
+
+    async def _principal(self, token: str, tenant: str) -> Principal | None:
         digest = _digest(token, tenant)
         now = self._now()
         entry = self._known.get(digest)
@@ -81,13 +98,13 @@ class Principals:
         return await asyncio.shield(task)
 
     def forget(self, subject: str) -> None:
-        """Drop what is cached about a subject, `*` for all."""
+        """Drop what is cached about a subject or a key of theirs, `*` for all."""
         self._revocations += 1
         if subject == "*":
             self._known.clear()
             self._refused.clear()
             return
-        gone = [digest for digest, (principal, _) in self._known.items() if principal.subject == subject]
+        gone = [digest for digest, (one, _) in self._known.items() if subject in (one.subject, one.client_id)]
         for digest in gone:
             del self._known[digest]
 

@@ -51,6 +51,8 @@ class Head:
     routing: RoutingHeaders
     sent: tuple[Header, ...]
     """All of them, as they came."""
+    client: str
+    """The address of the client, as the server tells it: behind trusted proxies the one they vouch for. Else empty."""
 
 
 def address(scope: Scope) -> Address | None:
@@ -107,6 +109,7 @@ def head(scope: Scope) -> Head:
             duplicated=duplicated,
         ),
         sent=tuple(headers),
+        client=str((scope.get("client") or ("",))[0]),
     )
 
 

@@ -187,7 +187,7 @@ class Gateway:
         if after is None or after.endpoint_id != before.endpoint_id:
             return
         for kind in ("tools", "resources", "prompts"):
-            if after.differs(before, kind):
+            if after.differs(before.whole, kind):
                 self._services.hub.announce_here(before.endpoint_id, f"notifications/{kind}/list_changed", b"{}")
 
     async def _admit(self, where: Address, head: Head) -> tuple[str, Principal, CompiledPlan]:
@@ -195,9 +195,8 @@ class Gateway:
         token = bearer_token(head.authorization)
         if token is None:
             raise self._challenges.unauthenticated(where.path, token_sent=False)
-        principal = self._principals.known(token, where.tenant) or await self._principals.authenticate(
-            token, where.tenant
-        )
+        credential = (token, where.tenant, head.client)
+        principal = self._principals.known(*credential) or await self._principals.authenticate(*credential)
         if principal is None:
             raise self._challenges.unauthenticated(where.path, token_sent=True)
         plan = self._plans.known(where.tenant, where.endpoint)
@@ -216,7 +215,7 @@ class Gateway:
             raise self._challenges.unauthenticated(where.path, token_sent=True)
         if CALL_SCOPE not in principal.scopes:
             raise self._challenges.insufficient_scope(where.path, CALL_SCOPE)
-        return token, principal, plan
+        return token, principal, plan.seen_by(principal) if principal.only else plan
 
 
 def _unservable() -> Refusal:

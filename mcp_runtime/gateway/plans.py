@@ -6,6 +6,7 @@ nothing of this is looked at twice, so a call beside a thousand tools costs what
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ import jsonschema_rs
 import msgspec
 from uritemplate import URITemplate
 
+from mcp_runtime.authorization.rights import Rights
 from mcp_runtime.connectors.python import PythonUpstream
 from mcp_runtime.connectors.upstream import Upstream
 from mcp_runtime.connectors.withheld import WithheldArguments
@@ -25,12 +27,15 @@ from mcp_runtime.ports.sandboxes import Sandboxes
 from mcp_runtime.protocol import codec, param_headers, shaping
 from mcp_runtime.protocol.uri_templates import TemplateError, UriTemplate
 from mcp_runtime.protocol.versions import SERVER_INFO_KEY, SUPPORTED, Revision
+from tenants.principal import Principal
 
 if TYPE_CHECKING:
     from mcp_runtime.connectors.remote import Remotes
 
 MAX_SCHEMA_BYTES = 256 * 1024
 MAX_SCHEMA_DEPTH = 64
+MAX_AUDIENCES = 100
+"""Sets of rights for which the parts of one plan are kept."""
 
 CAPABILITIES: dict[str, object] = {
     "tools": {"listChanged": True},
@@ -110,8 +115,26 @@ class CompiledPlan:
         }
         self.templates = tuple(_template(one, upstreams[one.member]) for one in document.resource_templates)
         self.prompts = {_text(one, "name"): _prompt(one, upstreams[one.member]) for one in document.prompts}
+        self._patterns = frozenset(one.matcher.template for one in self.templates)
         self.server_info = msgspec.Raw(codec.write({"name": document.server_name, "version": document.server_version}))
         self._listings: dict[tuple[str, str, int], bytes] = {}
+        self.whole = self
+        """The plan that this is a part of; itself when nothing is left out."""
+        self._parts: dict[frozenset[str], CompiledPlan] = {}
+
+    def seen_by(self, principal: Principal) -> CompiledPlan:
+        """The part that exists for this caller: the plan itself, but for what their credential leaves out.
+
+        Made once for each set of rights. What is left out is answered like what was never there.
+        """
+        if not principal.only:
+            return self
+        part = self._parts.get(principal.only)
+        if part is None:
+            if len(self._parts) >= MAX_AUDIENCES:
+                del self._parts[next(iter(self._parts))]
+            part = self._parts[principal.only] = self._part(Rights(principal.only))
+        return part
 
     def listing(self, method: str, revision: Revision, first: int = 0, items: int = sys.maxsize) -> bytes:
         """The result of `server/discover` and `initialize`, or so many `items` of `tools/list` and its like from
@@ -164,6 +187,9 @@ class CompiledPlan:
 
         A resource goes before a template that would match it too.
         """
+        if self.whole is not self:
+            found = self.whole.read(uri)  # one that is left out is not read through a template that matches it too
+            return found if found is not None and (found[2] in self.resources or found[2] in self._patterns) else None
         resource = self.resources.get(uri)
         if resource is not None:
             return resource.upstream, resource.upstream_uri, uri
@@ -172,6 +198,27 @@ class CompiledPlan:
             if values is not None:
                 return template.upstream, template.upstream_uri(uri, values), template.matcher.template
         return None if self.live is None else (self.live, uri, uri)
+
+    def _part(self, rights: Rights) -> CompiledPlan:
+        document = self._document
+        part = copy.copy(self)
+        part._document = msgspec.structs.replace(
+            document,
+            tools=tuple(one for one in document.tools if rights.allow("tool", _text(one, "name"))),
+            prompts=tuple(one for one in document.prompts if rights.allow("prompt", _text(one, "name"))),
+            resources=tuple(one for one in document.resources if rights.allow("resource", _text(one, "uri"))),
+            resource_templates=tuple(
+                one for one in document.resource_templates if rights.allow("resource", _text(one, "uriTemplate"))
+            ),
+        )
+        part.live = None  # whatever it would list, no right names it for certain
+        part.tools = {name: one for name, one in self.tools.items() if rights.allow("tool", name)}
+        part.prompts = {name: one for name, one in self.prompts.items() if rights.allow("prompt", name)}
+        part.resources = {uri: one for uri, one in self.resources.items() if rights.allow("resource", uri)}
+        part.templates = tuple(one for one in self.templates if rights.allow("resource", one.matcher.template))
+        part._patterns = frozenset(one.matcher.template for one in part.templates)
+        part._listings = {}
+        return part
 
     def _list(self, method: str, revision: Revision, part: slice) -> dict[str, object]:
         document = self._document
@@ -234,6 +281,8 @@ def _upstream(member: Member, sandboxes: Sandboxes, remotes: Remotes | None) -> 
         return PythonUpstream(member.worker, sandboxes)
     if member.remote is not None and remotes is not None:
         return remotes.upstream(member.remote)
+    if member.api is not None and remotes is not None:
+        return remotes.apis.upstream(member.api)
     raise PlanError(f"A member of kind {member.kind!r} cannot be served by this version of the gateway.")
 
 

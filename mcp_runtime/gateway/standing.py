@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from mcp_runtime.authorization.principals import Principals
-from mcp_runtime.gateway.admission import Address
+from mcp_runtime.gateway.admission import Address, Head
 from mcp_runtime.gateway.plans import CompiledPlan
 from mcp_runtime.ports.sessions import Sessions, SessionsUnavailable
 from mcp_runtime.transports.open_stream import OpenStream
@@ -32,6 +32,9 @@ class Visitor(Protocol):
 
     @property
     def where(self) -> Address: ...
+
+    @property
+    def head(self) -> Head: ...
 
     @property
     def plan(self) -> CompiledPlan: ...
@@ -86,13 +89,18 @@ class StandingStreams:
                 stream.end()
 
     async def _is_welcome(self, visitor: Visitor) -> bool:
-        token, tenant, before = visitor.token, visitor.where.tenant, visitor.principal
+        credential, before = (visitor.token, visitor.where.tenant, visitor.head.client), visitor.principal
         try:
-            now = self._principals.known(token, tenant) or await self._principals.authenticate(token, tenant)
+            now = self._principals.known(*credential) or await self._principals.authenticate(*credential)
         except Exception:
             log.exception("The credential of an open stream cannot be checked; the stream is ended.")
             return False
-        return now is not None and now.identity == before.identity and now.scopes >= before.scopes
+        return (
+            now is not None
+            and now.identity == before.identity
+            and now.scopes >= before.scopes
+            and now.only == before.only
+        )
 
     async def _is_alive(self, session_id: str) -> bool:
         try:

@@ -14,8 +14,11 @@ class Credentials(Protocol):
     async def authenticate(self, token: str, *, tenant: str) -> Principal | None:
         """The principal of an API key presented at `/t/<tenant>/…`; None if unknown, expired, revoked or foreign."""
 
+    async def refused(self, principal: Principal, fault: str) -> None:
+        """A sound credential was used where it does not count: put that on record."""
+
     def revocations(self) -> AsyncIterator[str]:
-        """Yields `Principal.subject` values whose credentials changed; `*` when any may have."""
+        """Yields the `Principal.subject` or key whose credential changed; `*` when any may have."""
 
 
 class Secrets(Protocol):

@@ -53,10 +53,14 @@ class MemoryCredentials:
         self._principals: dict[tuple[str, str], Principal] = {}
         self._revocations = _Announcements[str]()
         self.asked = 0
+        self.refusals: list[tuple[Principal, str]] = []
 
     async def authenticate(self, token: str, *, tenant: str) -> Principal | None:
         self.asked += 1
         return self._principals.get((tenant, token))
+
+    async def refused(self, principal: Principal, fault: str) -> None:
+        self.refusals.append((principal, fault))
 
     def revocations(self) -> AsyncIterator[str]:
         return self._revocations.listen()

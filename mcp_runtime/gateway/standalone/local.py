@@ -93,6 +93,9 @@ class LocalServer:
         padded = token + "=" * (-len(token) % 4)
         return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=Principal)
 
+    async def refused(self, principal: Principal, fault: str) -> None:
+        """Never: nothing limits where a credential counts."""
+
     async def revocations(self) -> AsyncIterator[str]:
         """None: `auth=` judges every request anew."""
         await asyncio.Event().wait()
