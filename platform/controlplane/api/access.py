@@ -21,7 +21,7 @@ from controlplane.accounts.models import User
 from controlplane.accounts.services import principal_of
 from controlplane.api.problems import CHALLENGE, TenantNotFound, WrongAudience
 from controlplane.issuer import management
-from controlplane.keys.authentication import principal_for
+from controlplane.keys.authentication import principal_at
 from mcp_runtime.authorization.access_tokens import looks_like_one
 from tenants import lookups
 from tenants.principal import Principal
@@ -104,14 +104,14 @@ def _key_holder(request: HttpRequest) -> KeyHolder | None:
     if header is None:
         return None
     match = _BEARER.fullmatch(header)
-    principal = _principal_of(match[1]) if match else None
+    principal = _principal_of(match[1], request.META.get("REMOTE_ADDR", "")) if match else None
     if principal is None:
         raise AuthenticationFailed("The credential is not valid: it is malformed, unknown, expired or revoked.")
     return KeyHolder(principal)
 
 
-def _principal_of(token: str) -> Principal | None:
-    return management.principal_for(token) if looks_like_one(token) else principal_for(token)
+def _principal_of(token: str, address: str) -> Principal | None:
+    return management.principal_for(token) if looks_like_one(token) else principal_at(address, token)
 
 
 class KeyScheme(OpenApiAuthenticationExtension):

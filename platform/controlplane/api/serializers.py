@@ -9,7 +9,6 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from controlplane.composition.services import endpoint_url
-from controlplane.keys.models import ApiKey
 from controlplane.registry.models import Revision, Server
 
 
@@ -124,54 +123,6 @@ class SecretSerializer(serializers.Serializer[Any]):
     fingerprint = serializers.CharField()
     updated_at = serializers.DateTimeField()
     updated_by = serializers.CharField(allow_blank=True)
-
-
-class NewKeySerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=100)
-    scopes = serializers.ListField(child=serializers.CharField(max_length=40), max_length=40)
-    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
-    endpoint = serializers.CharField(
-        required=False, allow_null=True, default=None, max_length=60, help_text="Good for this endpoint only."
-    )
-
-
-class RotationSerializer(serializers.Serializer[Any]):
-    overlap_seconds = serializers.IntegerField(
-        default=86_400,
-        min_value=0,
-        max_value=30 * 86_400,
-        help_text="How long the old key works on.",
-    )
-
-
-class KeySerializer(serializers.ModelSerializer[ApiKey]):
-    shown_as = serializers.SerializerMethodField(help_text="What to recognise it by.")
-    scopes = serializers.ListField(child=serializers.CharField())
-
-    class Meta:
-        model = ApiKey
-        fields = (
-            "id", "name", "shown_as", "scopes", "audience", "created_at", "created_by", "expires_at", "last_used_at",
-            "last_refused_at", "revoked_at",
-        )  # fmt: skip
-        read_only_fields = fields
-
-    def get_shown_as(self, key: ApiKey) -> str:
-        return f"stoa_{key.lookup}_…"
-
-
-class CreatedKeySerializer(KeySerializer):
-    """The one answer with the key itself."""
-
-    key = serializers.SerializerMethodField(help_text="Shown now and never again.")
-
-    class Meta:
-        model = ApiKey
-        fields = ("key", *KeySerializer.Meta.fields)
-        read_only_fields = fields
-
-    def get_key(self, key: ApiKey) -> str:
-        return str(self.context["token"])
 
 
 class TenantPlaceSerializer(serializers.Serializer[Any]):

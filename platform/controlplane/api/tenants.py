@@ -1,29 +1,18 @@
-"""The caller, and the tenant's keys."""
+"""The caller, and addresses that are no routes."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
 from rest_framework.exceptions import NotFound
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.accounts.models import User
 from controlplane.api.access import caller_in
-from controlplane.api.base import TenantView, View
-from controlplane.api.serializers import (
-    CreatedKeySerializer,
-    KeySerializer,
-    MeSerializer,
-    NewKeySerializer,
-    RotationSerializer,
-)
-from controlplane.composition import services as composition
-from controlplane.keys import services as keys
+from controlplane.api.base import View
+from controlplane.api.serializers import MeSerializer
 from tenants import lookups
 from tenants.context import acting_for
 from tenants.models import Tenant
@@ -62,58 +51,6 @@ class NowhereView(View):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise NotFound
-
-
-class Keys(TenantView):
-    permissions: ClassVar = {"get": "keys:read", "post": "keys:write"}
-    parser_classes = (JSONParser,)
-
-    @extend_schema(operation_id="keys_list", responses=KeySerializer(many=True))
-    def get(self, request: Request) -> Response:
-        """The tenant's keys, the revoked ones too. The keys themselves are never told."""
-        return Response(KeySerializer(keys.list_keys(acting=self.principal), many=True).data)
-
-    @extend_schema(operation_id="keys_create", request=NewKeySerializer, responses={201: CreatedKeySerializer})
-    def post(self, request: Request) -> Response:
-        """Make a key. The answer is the only one that shows it."""
-        wanted = NewKeySerializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        data = wanted.validated_data
-        audience = composition.find_endpoint(data["endpoint"]).id if data["endpoint"] else "*"
-        made = keys.create_key(
-            data["name"],
-            scopes=data["scopes"],
-            expires_at=data["expires_at"],
-            audience=audience,
-            acting=self.principal,
-        )
-        body = CreatedKeySerializer(made.key, context={"token": made.token}).data
-        return Response(body, status=status.HTTP_201_CREATED)
-
-
-class KeyDetail(TenantView):
-    permissions: ClassVar = {"delete": "keys:write"}
-
-    @extend_schema(operation_id="keys_revoke", responses={204: None})
-    def delete(self, request: Request, key: str) -> Response:
-        """Revoke a key, for ever. Gateways stop taking it within seconds."""
-        keys.revoke_key(key, acting=self.principal)
-        return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class KeyRotation(TenantView):
-    permissions: ClassVar = {"post": "keys:write"}
-    parser_classes = (JSONParser,)
-
-    @extend_schema(operation_id="keys_rotate", request=RotationSerializer, responses={201: CreatedKeySerializer})
-    def post(self, request: Request, key: str) -> Response:
-        """Make a key's successor, with its name, scopes and endpoint. The old one ends after the overlap."""
-        wanted = RotationSerializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        overlap = timedelta(seconds=wanted.validated_data["overlap_seconds"])
-        made = keys.rotate_key(key, overlap=overlap, acting=self.principal)
-        body = CreatedKeySerializer(made.key, context={"token": made.token}).data
-        return Response(body, status=status.HTTP_201_CREATED)
 
 
 def _place(tenant_id: str, slug: str, name: str, role: str | None, scopes: frozenset[str]) -> dict[str, object]:

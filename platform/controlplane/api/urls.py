@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from controlplane.api import endpoints, identity, logs, remotes, servers, tenants
+from controlplane.api import endpoints, identity, keys, logs, remotes, servers, tenants
 from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
@@ -31,9 +31,12 @@ urlpatterns = [
     path("tenants/<name:tenant>/endpoints/<name:endpoint>/clone", endpoints.Clone.as_view()),
     path("tenants/<name:tenant>/endpoints/<name:endpoint>/versions", endpoints.Versions.as_view()),
     path("tenants/<name:tenant>/endpoints/<name:endpoint>/versions/<int:number>", endpoints.VersionDetail.as_view()),
-    path("tenants/<name:tenant>/keys", tenants.Keys.as_view()),
-    path("tenants/<name:tenant>/keys/<name:key>", tenants.KeyDetail.as_view()),
-    path("tenants/<name:tenant>/keys/<name:key>/rotate", tenants.KeyRotation.as_view()),
+    path("tenants/<name:tenant>/keys", keys.Keys.as_view()),
+    path("tenants/<name:tenant>/keys/<name:key>", keys.KeyDetail.as_view()),
+    path("tenants/<name:tenant>/keys/<name:key>/rotate", keys.KeyRotation.as_view()),
+    path("tenants/<name:tenant>/personal-keys", keys.PersonalKeys.as_view()),
+    path("tenants/<name:tenant>/personal-keys/<name:key>", keys.PersonalKeyDetail.as_view()),
+    path("tenants/<name:tenant>/personal-keys/<name:key>/rotate", keys.PersonalKeyRotation.as_view()),
     path("tenants/<name:tenant>/logins", identity.Logins.as_view()),
     path("tenants/<name:tenant>/logins/<name:login>", identity.LoginDetail.as_view()),
     path("tenants/<name:tenant>/programs", identity.Programs.as_view()),

@@ -1,4 +1,4 @@
-"""`stoa login`, `stoa logins`, `stoa keys rotate` and `stoa revoke-everything`: who is in, and how to put them out."""
+"""`stoa login`, `stoa logins` and `stoa revoke-everything`: who is in, and how to put them out."""
 
 from __future__ import annotations
 
@@ -57,23 +57,6 @@ def revoke_login(login: str, *, tenant: Tenant = None, url: Url = None) -> None:
     with connected(url, tenant) as api:
         api.send("DELETE", path("logins", login))
     print(f"Ended {login}.")
-
-
-def rotate_key(
-    key: str,
-    *,
-    overlap_hours: Annotated[int, Parameter(help="How long the old key works on.")] = 24,
-    tenant: Tenant = None,
-    url: Url = None,
-) -> None:
-    """Make a key's successor and print it: now and never again. The old one ends after the overlap."""
-    from controlplane.cli.output import note
-    from controlplane.cli.platform_api import connected, path
-
-    with connected(url, tenant) as api:
-        made = api.send("POST", path("keys", key, "rotate"), {"overlap_seconds": overlap_hours * 3600})
-    note(f"Made {made['id']} ({made['name']}), in place of {key}. It is shown once:")
-    print(made["key"])
 
 
 def revoke_everything(

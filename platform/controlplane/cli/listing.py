@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import getpass
 import sys
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from controlplane.cli import deploying
 from controlplane.cli.errors import CliError
@@ -44,23 +42,6 @@ def logs(api: Api, server: str, wanted: str | None) -> None:
 def allow(api: Api, server: str, hosts: list[str]) -> None:
     granted = api.send("PATCH", path("servers", server), {"hosts": hosts})["hosts"]
     print(f"{server} may reach: {', '.join(granted) or 'nothing'}")
-
-
-def keys(api: Api) -> None:
-    rows = []
-    for key in api.get("keys"):
-        state = "revoked" if key["revoked_at"] else f"until {key['expires_at']}" if key["expires_at"] else "valid"
-        rows.append((key["id"], key["name"], key["shown_as"], state, " ".join(key["scopes"])))
-    table(("ID", "NAME", "KEY", "STATE", "SCOPES"), rows)
-
-
-def create_key(api: Api, name: str, scopes: list[str], endpoint: str | None, days: int | None) -> None:
-    """The key alone goes to standard output, for a pipe into wherever it is kept."""
-    expires = (datetime.now(UTC) + timedelta(days=days)).isoformat() if days is not None else None
-    body: dict[str, Any] = {"name": name, "scopes": scopes, "endpoint": endpoint, "expires_at": expires}
-    made = api.send("POST", "keys", body)
-    note(f"Made {made['id']} ({name}). It is shown once:")
-    print(made["key"])
 
 
 def secrets(api: Api, server: str) -> None:

@@ -18,6 +18,7 @@ from cyclopts import App, CycloptsError, Parameter
 from controlplane.cli import identity
 from controlplane.cli.endpoints import app as endpoints
 from controlplane.cli.errors import CliError
+from controlplane.cli.keys import app as keys
 from controlplane.cli.remotes import app as remote
 
 app = App(
@@ -27,7 +28,6 @@ app = App(
     version_flags=["--version"],
     result_action="return_value",
 )
-keys = App(name="keys", help="The tenant's API keys.")
 secrets = App(name="secrets", help="A server's secrets: environment variables of its code.")
 app.command(keys)
 app.command(secrets)
@@ -37,7 +37,6 @@ app.command(identity.logins)
 app.command(identity.revoke_everything)
 app.command(identity.log_in, name="login")
 app.command(identity.log_out, name="logout")
-keys.command(identity.rotate_key, name="rotate")
 
 Tenant = Annotated[str | None, Parameter(name=["--tenant", "-t"], help="Default: STOA_TENANT, or the demo's.")]
 Url = Annotated[str | None, Parameter(name="--url", help="The platform. Default: STOA_URL, or the demo's.")]
@@ -145,44 +144,6 @@ def allow(
 
     with connected(url, tenant) as api:
         listing.allow(api, server, list(hosts))
-
-
-@keys.command(name="create")
-def create_key(
-    name: str,
-    *,
-    scope: Annotated[list[str] | None, Parameter(help="Once for each. Default: mcp:call.", negative=())] = None,
-    endpoint: Annotated[str | None, Parameter(help="Good for this endpoint only.")] = None,
-    days: Annotated[int | None, Parameter(help="Expires after so many days. Default: never.")] = None,
-    tenant: Tenant = None,
-    url: Url = None,
-) -> None:
-    """Make a key and print it: now and never again."""
-    from controlplane.cli import listing
-    from controlplane.cli.platform_api import connected
-
-    with connected(url, tenant) as api:
-        listing.create_key(api, name, scope or ["mcp:call"], endpoint, days)
-
-
-@keys.command(name="revoke")
-def revoke_key(key: str, *, tenant: Tenant = None, url: Url = None) -> None:
-    """Revoke a key, by its id."""
-    from controlplane.cli.platform_api import connected, path
-
-    with connected(url, tenant) as api:
-        api.send("DELETE", path("keys", key))
-    print(f"Revoked {key}.")
-
-
-@keys.command(name="ls")
-def list_keys(*, tenant: Tenant = None, url: Url = None) -> None:
-    """List the keys, the revoked ones too."""
-    from controlplane.cli import listing
-    from controlplane.cli.platform_api import connected
-
-    with connected(url, tenant) as api:
-        listing.keys(api)
 
 
 @secrets.command(name="set")

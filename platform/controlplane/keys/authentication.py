@@ -13,9 +13,12 @@ from django.utils import timezone
 from controlplane.audit.services import record
 from controlplane.keys import tokens
 from controlplane.keys.models import ApiKey
+from mcp_runtime.authorization.rights import is_within
 from tenants.context import acting_for
 from tenants.lookups import TenantSummary
+from tenants.models import Membership
 from tenants.principal import Principal
+from tenants.roles import PERMISSIONS_OF
 
 ISSUER: Final = "stoa:keys"
 USED_EVERY = timedelta(minutes=1)
@@ -25,7 +28,8 @@ USED_EVERY = timedelta(minutes=1)
 def principal_for(token: str, tenant_slug: str | None = None) -> Principal | None:
     """The principal of a key; None if malformed, unknown, expired, revoked, or of another tenant than the one named.
 
-    Without a tenant's slug (the management API's own paths) the key itself says whose it is.
+    Without a tenant's slug (the management API's own paths) the key itself says whose it is. Where the key may be used
+    (`Principal.networks`) is for the caller to check: the answer is kept for longer than one request.
     """
     presented = tokens.parse(token)
     if presented is None:
@@ -39,12 +43,32 @@ def principal_for(token: str, tenant_slug: str | None = None) -> Principal | Non
         if key is None:
             return None
         now = timezone.now()
+        member = _member(key)
         fault = _fault(key, presented, now, elsewhere=tenant_slug not in (None, tenant.slug))
+        if fault is None and key.owner and member is None:
+            fault = "ownerless"
         if fault is not None:
             _note_refusal(key, fault, now)
             return None
         _note_use(key, now)
-    return _principal(key)
+    return _principal(key, member)
+
+
+def principal_at(address: str, token: str) -> Principal | None:
+    """The same for a request of the management API that came from there."""
+    principal = principal_for(token)
+    if principal is None or not principal.networks or is_within(address, principal.networks):
+        return principal
+    refuse(principal, "address")
+    return None
+
+
+def refuse(principal: Principal, fault: str) -> None:
+    """Put on record that a sound key was used where it does not count."""
+    with acting_for(principal.tenant):
+        key = ApiKey.objects.filter(pk=principal.client_id).first()
+        if key is not None:
+            _note_refusal(key, fault, timezone.now())
 
 
 def _tenant_of(lookup: str) -> TenantSummary | None:
@@ -81,14 +105,24 @@ def _note_use(key: ApiKey, now: datetime) -> None:
         ApiKey.objects.filter(unseen, pk=key.pk).update(last_used_at=now)
 
 
-def _principal(key: ApiKey) -> Principal:
+def _member(key: ApiKey) -> Membership | None:
+    """Whose key it is, as long as they belong here and may sign in."""
+    if not key.owner:
+        return None
+    return Membership.objects.filter(user_id=key.owner, user__is_active=True).first()
+
+
+def _principal(key: ApiKey, member: Membership | None) -> Principal:
+    scopes = frozenset(key.scopes)
     return Principal(
         tenant=key.tenant_id,
         issuer=ISSUER,
-        subject=key.id,
-        kind="api_key",
+        subject=key.owner or key.id,
+        kind="user" if member else "api_key",
         client_id=key.id,
-        scopes=frozenset(key.scopes),
-        roles=frozenset(),
+        scopes=scopes & PERMISSIONS_OF[member.role] if member else scopes,
+        roles=frozenset({member.role}) if member else frozenset(),
         audience=key.audience,
+        only=frozenset(key.only),
+        networks=tuple(key.networks),
     )

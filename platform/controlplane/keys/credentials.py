@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from controlplane.announcements import KEYS, listen
-from controlplane.keys.authentication import principal_for
+from controlplane.keys.authentication import principal_for, refuse
 from tenants.context import in_thread
 from tenants.principal import Principal
 
@@ -16,6 +16,9 @@ class DatabaseCredentials:
 
     async def authenticate(self, token: str, *, tenant: str) -> Principal | None:
         return await in_thread(principal_for, token, tenant)
+
+    async def refused(self, principal: Principal, fault: str) -> None:
+        await in_thread(refuse, principal, fault)
 
     async def revocations(self) -> AsyncGenerator[str, None]:
         async with aclosing(listen(KEYS)) as messages:
