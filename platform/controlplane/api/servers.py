@@ -24,10 +24,8 @@ from controlplane.api.serializers import (
     UploadSerializer,
 )
 from controlplane.registry import remotes, services
-from controlplane.registry.models import Server
 from controlplane.vault import services as vault
 from mcp_runtime.sandbox.store import Store
-from tenants.principal import Principal
 
 
 class Servers(TenantView):
@@ -146,7 +144,7 @@ class SecretDetail(TenantView):
         value = wanted.validated_data["value"]
         found = services.find_server(server)
         info = vault.set_secret(found.id, name, value, acting=self.principal)
-        _begin_anew(found, self.principal)
+        remotes.secrets_changed(found, acting=self.principal)
         return Response(SecretSerializer(info).data)
 
     @extend_schema(operation_id="secrets_delete", responses={204: None})
@@ -154,13 +152,5 @@ class SecretDetail(TenantView):
         """Forget a secret."""
         found = services.find_server(server)
         vault.delete_secret(found.id, name, acting=self.principal)
-        _begin_anew(found, self.principal)
+        remotes.secrets_changed(found, acting=self.principal)
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def _begin_anew(server: Server, acting: Principal) -> None:
-    """Nothing goes on with the secrets of before."""
-    if server.kind == Server.Kind.REMOTE:
-        remotes.renew(server, acting=None)
-    else:
-        services.restart_workers(server, acting=acting)

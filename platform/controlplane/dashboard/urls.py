@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth import views as accounts
 from django.urls import path, reverse_lazy
 
-from controlplane.dashboard import assets, logins, sign_in, views
+from controlplane.dashboard import assets, connecting, endpoints, logins, servers, sign_in, views
 from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
@@ -19,9 +19,14 @@ urlpatterns = [
         ),
         name="set_password",
     ),
-    path("tenants/<name:tenant>/", views.servers, name="servers"),
+    path("tenants/<name:tenant>/", servers.servers, name="servers"),
     path("tenants/<name:tenant>/logins/", logins.logins, name="logins"),
-    path("tenants/<name:tenant>/servers/<name:name>/", views.server, name="server"),
-    path("tenants/<name:tenant>/revisions/<name:revision>/", views.revision, name="revision"),
+    path("tenants/<name:tenant>/servers/+/", servers.add, name="add_server"),
+    path("tenants/<name:tenant>/servers/<name:name>/", servers.server, name="server"),
+    path("tenants/<name:tenant>/revisions/<name:revision>/", servers.revision, name="revision"),
+    path("tenants/<name:tenant>/endpoints/", endpoints.endpoints, name="endpoints"),
+    path("tenants/<name:tenant>/endpoints/<name:name>/", endpoints.endpoint, name="endpoint"),
+    path("tenants/<name:tenant>/endpoints/<name:name>/versions/<int:number>/", endpoints.version, name="version"),
+    path("tenants/<name:tenant>/endpoints/<name:name>/connect/", connecting.connect, name="connect"),
     path("assets/<str:digest>/<str:name>", assets.asset, name="asset"),
 ]

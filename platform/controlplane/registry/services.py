@@ -5,6 +5,7 @@ All of them run inside `acting_for(tenant)`. `acting` is who does it; None is th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from django.db import IntegrityError, transaction
@@ -161,6 +162,12 @@ def revisions_of(server: Server, *, limit: int = 50) -> list[Revision]:
 
 def latest_revision(server: Server) -> Revision | None:
     return server.revisions.defer("manifest", "lock").first()
+
+
+def newest_revisions(servers: Iterable[Server]) -> dict[str, Revision]:
+    """The newest revision of each, by the server's identifier: one query for a page of them."""
+    newest = Revision.objects.filter(server__in=servers).order_by("server_id", "-number").distinct("server_id")
+    return {revision.server_id: revision for revision in newest.defer("manifest", "lock")}
 
 
 def log_lines(revision_id: str, *, after: int = 0, limit: int = 500) -> list[BuildLogLine]:
