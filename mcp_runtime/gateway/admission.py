@@ -6,6 +6,7 @@ The order is PROTOCOL 1.2: path, Host and Origin, credential, then the method an
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -74,17 +75,8 @@ def head(scope: Scope) -> Head:
     headers = scope["headers"]
     if len(headers) > MAX_HEADERS:
         raise _bad_request("too_many_headers", f"The request has more than {MAX_HEADERS} headers.", "Send fewer.")
-    values: dict[bytes, bytes] = {}
-    duplicated: str | None = None
-    for key, value in headers:
-        if key not in values:
-            values[key] = value
-        elif key == b"accept":
-            values[key] += b"," + value
-        elif key in _ONCE:
-            raise _bad_request("repeated_header", f"The header {key.decode()} came more than once.", "Send it once.")
-        elif duplicated is None and key.startswith(b"mcp-"):
-            duplicated = key.decode("latin-1")
+    values = dict(headers)
+    duplicated = None if len(values) == len(headers) else _merge_repeated(headers, values)
     get = values.get
     host, origin = get(b"host"), get(b"origin")
     return Head(
@@ -111,6 +103,25 @@ def head(scope: Scope) -> Head:
         sent=tuple(headers),
         client=str((scope.get("client") or ("",))[0]),
     )
+
+
+def _merge_repeated(headers: Iterable[Header], values: dict[bytes, bytes]) -> str | None:
+    """Let the first of repeated headers count, and all of `Accept`; the first of the protocol's own that came twice.
+
+    Raises Refusal for what may come once only.
+    """
+    values.clear()
+    duplicated: str | None = None
+    for key, value in headers:
+        if key not in values:
+            values[key] = value
+        elif key == b"accept":
+            values[key] += b"," + value
+        elif key in _ONCE:
+            raise _bad_request("repeated_header", f"The header {key.decode()} came more than once.", "Send it once.")
+        elif duplicated is None and key.startswith(b"mcp-"):
+            duplicated = key.decode("latin-1")
+    return duplicated
 
 
 class Doorkeeper:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -109,7 +109,7 @@ class Gateway:
         began = time.perf_counter()
         if self._starting is None or not self._starting.done():
             await self.start()
-        record = CallRecord(f"req_{secrets.token_hex(12)}", at=records.now())
+        record = CallRecord(f"req_{os.urandom(12).hex()}", at=records.now())
         try:
             await self._serve(scope, receive, send, record)
         except Refusal as refusal:

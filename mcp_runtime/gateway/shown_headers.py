@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from mcp_runtime.framework.http_request import concerns_one_connection, holds_a_credential
@@ -18,15 +19,19 @@ def shown(headers: tuple[Header, ...]) -> dict[str, str]:
     seen: dict[str, str] = {}
     left = MAX_BYTES
     for raw_name, raw_value in headers:
-        name = raw_name.decode("latin-1")
         left -= len(raw_name) + len(raw_value)
-        if (
-            left < 0
-            or name in seen
-            or holds_a_credential(name)
-            or concerns_one_connection(name)
-            or name.startswith(_OF_THE_EDGE)
-        ):
+        if left < 0:
             continue
-        seen[name] = raw_value.decode("latin-1")
+        name = _shown_name(raw_name)
+        if name is not None and name not in seen:
+            seen[name] = raw_value.decode("latin-1")
     return seen
+
+
+@lru_cache(maxsize=256)  # the same few names come with every request
+def _shown_name(raw: bytes) -> str | None:
+    """The name of a header that may be shown, None for all others."""
+    name = raw.decode("latin-1")
+    if holds_a_credential(name) or concerns_one_connection(name) or name.startswith(_OF_THE_EDGE):
+        return None
+    return name

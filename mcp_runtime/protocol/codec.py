@@ -72,29 +72,22 @@ def sound(raw: msgspec.Raw) -> msgspec.Raw:
     return raw
 
 
-def _survey(value: object) -> int:
+def _survey(value: object, depth: int = 1) -> int:
     """The number of keys in the tree. Raises ParseError when it is deeper than MAX_DEPTH."""
-    keys = depth = 0
-    level: list[object] = [value]
-    while level:
-        below: list[object] = []
-        for node in level:
-            children: Iterable[object]
-            if isinstance(node, dict):
-                keys += len(node)
-                children = node.values()
-            elif isinstance(node, list):
-                children = node
-            else:
-                continue
-            for child in children:
-                kind = type(child)
-                if kind is dict or kind is list:
-                    below.append(child)
-        depth += 1
-        if below and depth >= MAX_DEPTH:
-            raise ParseError(_TOO_DEEP)
-        level = below
+    keys = 0
+    children: Iterable[object]
+    if type(value) is dict:
+        keys, children = len(value), value.values()
+    elif type(value) is list:
+        children = value
+    else:
+        return 0
+    if depth > MAX_DEPTH:
+        raise ParseError(_TOO_DEEP)
+    for child in children:
+        kind = type(child)
+        if kind is dict or kind is list:
+            keys += _survey(child, depth + 1)
     return keys
 
 
