@@ -2,7 +2,7 @@
 
 Rotation needs no pause: put the new key in STOA_KEY_ENCRYPTION_KEY and the old one in
 STOA_KEY_ENCRYPTION_KEY_PREVIOUS, restart, run `manage.py rewrap_data_keys`, then remove the old one. Sealed values
-are not touched.
+are not touched; `sealed.rotate_data_key` changes the key that seals them. docs/guides/rotate-keys.md has the steps.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tenants import envelope
 from tenants.context import OtherTenantError, require_tenant_id
 from tenants.envelope import DataKey, NotOpenedError, Place
 from tenants.identifiers import new_id
+from tenants.key_encryption import KeyEncryptionKey, KeySpec, key_encryption_key
 from tenants.models import TenantKey
 
 
@@ -41,17 +42,22 @@ def add_data_key() -> None:
     """A fresh data key for the current tenant: it seals from now on, the older ones keep opening."""
     key = envelope.new_data_key(new_id("dek"))
     current = _key_encryption_keys()[0]
-    TenantKey.objects.create(id=key.id, wrapped=envelope.wrap(key, current), wrapped_by=envelope.kek_id(current))
+    TenantKey.objects.create(id=key.id, wrapped=current.wrap(key), wrapped_by=current.id)
+
+
+def newest_id() -> str:
+    """The data key that seals."""
+    return _newest(require_tenant_id("Data keys")).id
 
 
 def rewrap_data_keys() -> int:
     """Wrap the current tenant's data keys under the current key-encryption key; how many it had to."""
     current = _key_encryption_keys()[0]
-    stale = TenantKey.objects.select_for_update().exclude(wrapped_by=envelope.kek_id(current))
+    stale = TenantKey.objects.select_for_update().exclude(wrapped_by=current.id)
     rows = list(stale)
     for row in rows:
-        row.wrapped = envelope.wrap(_unwrap(row), current)
-        row.wrapped_by = envelope.kek_id(current)
+        row.wrapped = current.wrap(_unwrap(row))
+        row.wrapped_by = current.id
         row.save(update_fields=["wrapped", "wrapped_by"])
     return len(rows)
 
@@ -104,8 +110,8 @@ def _find(tenant_id: str, key_id: str) -> DataKey:
 
 def _unwrap(row: TenantKey) -> DataKey:
     for candidate in _key_encryption_keys():
-        if envelope.kek_id(candidate) == row.wrapped_by:
-            key = envelope.unwrap(bytes(row.wrapped), candidate, id=row.id)
+        if candidate.id == row.wrapped_by:
+            key = candidate.unwrap(bytes(row.wrapped), id=row.id)
             _cache.put(row.tenant_id, key)
             return key
     raise ImproperlyConfigured(
@@ -114,14 +120,14 @@ def _unwrap(row: TenantKey) -> DataKey:
     )
 
 
-def _key_encryption_keys() -> tuple[bytes, ...]:
-    keys: tuple[bytes, ...] = settings.STOA_KEY_ENCRYPTION_KEYS
+def _key_encryption_keys() -> tuple[KeyEncryptionKey, ...]:
+    keys: tuple[KeySpec, ...] = settings.STOA_KEY_ENCRYPTION_KEYS
     if not keys:
         raise ImproperlyConfigured(
             "STOA_KEY_ENCRYPTION_KEY is not set, so nothing can be sealed. Give base64 of 32 random bytes and keep it: "
             "what it protects cannot be opened without it."
         )
-    return keys
+    return tuple(key_encryption_key(spec) for spec in keys)
 
 
 def _check_tenant(place: Place) -> None:

@@ -2,12 +2,11 @@
 
 A sealed value is `version 1 | key identifier 16 | nonce 12 | AES-256-GCM ciphertext and tag`, with
 `tenant|table|column|row` as additional data: moved to another row, column or tenant, it does not open. Data keys are
-stored wrapped by a key-encryption key (RFC 3394). This module is pure; `datakeys` finds the keys.
+stored wrapped (`key_encryption`). This module is pure; `datakeys` finds the keys.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from ulid import ULID
 
 _VERSION = b"\x01"
@@ -86,20 +84,3 @@ def fingerprint(value: bytes, *, key: DataKey) -> str:
     """64 bits of a keyed hash: without the key not even a short value can be found by trying."""
     subkey = HKDF(hashes.SHA256(), length=32, salt=None, info=b"stoa fingerprint 1").derive(key.material)
     return hmac.digest(subkey, value, "sha256")[:8].hex()
-
-
-def wrap(key: DataKey, key_encryption_key: bytes) -> bytes:
-    return aes_key_wrap(key_encryption_key, key.material)
-
-
-def unwrap(wrapped: bytes, key_encryption_key: bytes, *, id: str) -> DataKey:
-    """Raises NotOpenedError when another key-encryption key wrapped it."""
-    try:
-        return DataKey(id, aes_key_unwrap(key_encryption_key, wrapped))
-    except InvalidUnwrap:
-        raise NotOpenedError(f"The data key {id} does not unwrap: it is damaged.") from None
-
-
-def kek_id(key_encryption_key: bytes) -> str:
-    """Names a key-encryption key without telling anything about it."""
-    return hashlib.sha256(b"stoa key-encryption key\0" + key_encryption_key).hexdigest()[:16]

@@ -12,6 +12,7 @@ from tenants import datakeys, envelope
 from tenants.context import NoTenantError, OtherTenantError, acting_for
 from tenants.datakeys import KeyCache
 from tenants.envelope import DataKey, NotOpenedError, Place
+from tenants.key_encryption import LocalKey
 from tenants.models import TenantKey
 from tests.support.cast import Cast
 
@@ -114,7 +115,7 @@ def test_without_a_key_encryption_key_nothing_is_sealed(cast: Cast, settings: Se
 def test_the_database_holds_no_key_in_the_clear(cast: Cast, settings: Settings) -> None:
     with acting_for(cast.acme.id):
         row = TenantKey.objects.get()
-    key = envelope.unwrap(bytes(row.wrapped), settings.STOA_KEY_ENCRYPTION_KEYS[0], id=row.id)
+    key = LocalKey(settings.STOA_KEY_ENCRYPTION_KEYS[0]).unwrap(bytes(row.wrapped), id=row.id)
 
     assert key.material not in bytes(row.wrapped)
     assert base64.b64encode(key.material).decode() not in f"{row!r} {row}"

@@ -98,15 +98,6 @@ def test_a_place_with_an_ambiguous_part_is_refused(part: str) -> None:
         envelope.seal(CANARY, key=make_key(), place=replace(PLACE, column=part))
 
 
-def test_a_wrapped_key_unwraps_under_the_same_key_encryption_key_only() -> None:
-    key = make_key()
-    wrapped = envelope.wrap(key, b"k" * 32)
-
-    assert envelope.unwrap(wrapped, b"k" * 32, id=key.id) == key
-    with pytest.raises(NotOpenedError, match="does not unwrap"):
-        envelope.unwrap(wrapped, b"l" * 32, id=key.id)
-
-
 def test_fingerprints_tell_equal_values_under_one_key_only() -> None:
     key = make_key()
 

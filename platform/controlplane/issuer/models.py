@@ -13,18 +13,20 @@ from controlplane.issuer import redirects, secrets
 from tenants.fields import IdField
 from tenants.identifiers import ID_LENGTH
 from tenants.models import TenantModel, TenantRow
+from tenants.sealed import SealedRow
 
 MAX_CLIENT_ID = 512
 MAX_URI = 2048
 
 
-class SigningKey(TenantModel):
-    """A key pair of the tenant's issuer. The newest whose time has come signs; `signing` says how long others count."""
+class SigningKey(SealedRow):
+    """A key pair of the tenant's issuer. The newest whose time has come signs; `signing` says how long others count.
+
+    The private key is what is sealed.
+    """
 
     id = IdField("sgk")
     """Its `kid`."""
-    sealed = models.BinaryField()
-    """The private key, under the tenant's data key."""
     public = models.JSONField()
     """The public key as a JWK (RFC 7517)."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -19,9 +19,7 @@ from controlplane.announcements import GRANTS, announce_on_commit
 from controlplane.audit.services import record
 from controlplane.issuer.models import SigningKey
 from mcp_runtime.authorization.access_tokens import ALGORITHM, TOKEN_TYPE
-from tenants import datakeys
 from tenants.context import require_tenant_id
-from tenants.envelope import Place
 from tenants.identifiers import new_id
 from tenants.principal import Principal
 from tenants.roles import require
@@ -36,8 +34,7 @@ JWKS_SECONDS: Final = 300
 def sign(claims: dict[str, Any]) -> str:
     """A compact JWS of the current tenant's issuer (RFC 9068: `typ` is `at+jwt`)."""
     row = _signer(timezone.now()) or _add_key(timezone.now())
-    private = datakeys.unseal(bytes(row.sealed), _place(row))
-    key = ECKey.import_key(private)
+    key = ECKey.import_key(row.unseal())
     return jwt.encode({"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": row.id}, claims, key, algorithms=[ALGORITHM])
 
 
@@ -77,7 +74,7 @@ def _add_key(signs_from: datetime) -> SigningKey:
     """Two processes may both make a tenant's first key: then both are published, and one of them signs."""
     private = ec.generate_private_key(ec.SECP256R1())
     row = SigningKey(id=new_id("sgk"), tenant_id=require_tenant_id("Signing keys"), signs_from=signs_from)
-    row.sealed = datakeys.seal(private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), _place(row))
+    row.seal(private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
     public = ECKey.import_key(private.public_key()).as_dict(private=False)
     row.public = {**public, "kid": row.id, "alg": ALGORITHM, "use": "sig"}
     row.save()
@@ -89,7 +86,3 @@ def _drop_superseded(rows: list[SigningKey], now: datetime) -> None:
     """A key that was followed by another long enough ago has signed nothing that is still valid."""
     ready = [row for row in rows if row.signs_from <= now - OVERLAP]
     SigningKey.objects.filter(pk__in=[row.pk for row in ready[1:]]).delete()
-
-
-def _place(row: SigningKey) -> Place:
-    return Place(row.tenant_id, "issuer_signingkey", "sealed", row.id)

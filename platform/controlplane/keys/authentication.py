@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from django.db import connection
 from django.db.models import Q
@@ -18,7 +18,7 @@ from tenants.context import acting_for
 from tenants.lookups import TenantSummary
 from tenants.models import Membership
 from tenants.principal import Principal
-from tenants.roles import PERMISSIONS_OF
+from tenants.roles import PERMISSIONS_OF, Role
 
 ISSUER: Final = "stoa:keys"
 USED_EVERY = timedelta(minutes=1)
@@ -114,13 +114,15 @@ def _member(key: ApiKey) -> Membership | None:
 
 def _principal(key: ApiKey, member: Membership | None) -> Principal:
     scopes = frozenset(key.scopes)
+    if member:
+        scopes &= PERMISSIONS_OF[cast("Role", member.role)]
     return Principal(
         tenant=key.tenant_id,
         issuer=ISSUER,
         subject=key.owner or key.id,
         kind="user" if member else "api_key",
         client_id=key.id,
-        scopes=scopes & PERMISSIONS_OF[member.role] if member else scopes,
+        scopes=scopes,
         roles=frozenset({member.role}) if member else frozenset(),
         audience=key.audience,
         only=frozenset(key.only),

@@ -44,9 +44,22 @@ def allowed_hosts(public: str) -> list[str]:
     return env.words("STOA_ALLOWED_HOSTS", default=[urlsplit(public).hostname or ""])
 
 
-def key_encryption_keys(*, default: str | None) -> tuple[bytes, ...]:
+def key_encryption_keys(*, default: str | None) -> tuple[bytes | str, ...]:
     """The key that wraps tenants' data keys, then the one before it while a rotation is under way."""
     remedy = "It wraps every tenant's data key; losing it loses their secrets."
-    current = env.key("STOA_KEY_ENCRYPTION_KEY", default=default, remedy=remedy)
-    previous = env.key("STOA_KEY_ENCRYPTION_KEY_PREVIOUS", default="")
+    current = _key_encryption_key("STOA_KEY_ENCRYPTION_KEY", default=default, remedy=remedy)
+    previous = _key_encryption_key("STOA_KEY_ENCRYPTION_KEY_PREVIOUS", default="", remedy="")
     return tuple(key for key in (current, previous) if key)
+
+
+def _key_encryption_key(name: str, *, default: str | None, remedy: str) -> bytes | str:
+    """Its 32 bytes, or the name of a key in AWS KMS, which is no secret."""
+    value = env.secret(name, default=default, remedy=remedy)
+    if not value.startswith("aws-kms:"):
+        return env.key(name, default=default, remedy=remedy)
+    from tenants.key_encryption import AWS_KMS  # and with it the cryptography that most commands do without
+
+    if AWS_KMS.fullmatch(value) is None:
+        example = "aws-kms:arn:aws:kms:eu-central-1:111122223333:key/…"
+        raise env.wrong(name, "is no name of a key in AWS KMS", f"Give its ARN: {example}")
+    return value

@@ -15,9 +15,8 @@ from django.utils import timezone
 
 from controlplane.audit.services import record
 from controlplane.vault.models import Secret
-from tenants import datakeys
+from tenants import datakeys, sealed
 from tenants.context import acting_for, require_tenant_id
-from tenants.envelope import Place
 from tenants.identifiers import new_id
 from tenants.principal import Principal
 from tenants.roles import require
@@ -62,8 +61,7 @@ def set_secret(server_id: str, name: str, value: str, *, acting: Principal | Non
         if Secret.objects.filter(server_id=server_id).count() >= MAX_SECRETS:
             raise InvalidSecretError(f"A server has at most {MAX_SECRETS} secrets. Delete one that is not used.")
         secret = Secret(id=new_id("sec"), tenant_id=tenant_id, server_id=server_id, name=name)
-    secret.sealed = datakeys.seal(plaintext, _place(secret))
-    secret.fingerprint = datakeys.fingerprint(plaintext)
+    secret.seal(plaintext)
     secret.updated_at = timezone.now()
     secret.updated_by = acting.subject if acting else ""
     try:
@@ -91,16 +89,27 @@ def list_secrets(server_id: str, *, acting: Principal | None) -> list[SecretInfo
     return [_info(secret) for secret in Secret.objects.filter(server_id=server_id).order_by("name")]
 
 
+def rotate_data_key(*, acting: Principal | None) -> int:
+    """A new data key for the tenant, and everything sealed anew under it; how many values that were.
+
+    Nothing pauses and nothing has to be entered again.
+    """
+    require(acting, "tenant:write")
+    tenant_id = require_tenant_id("Data keys")
+    before, count = datakeys.newest_id(), sealed.rotate_data_key()
+    after = {"data_key": datakeys.newest_id(), "sealed_anew": count}
+    record(
+        "tenant.data_key_rotated", tenant_id=tenant_id, acting=acting, target=tenant_id,
+        before={"data_key": before}, after=after,
+    )  # fmt: skip
+    return count
+
+
 def environment(tenant_id: str, server_id: str) -> dict[str, str]:
     """The server's variables, opened: for the moment in which a worker is claimed. Never log or keep the result."""
     with acting_for(tenant_id):
         secrets = list(Secret.objects.filter(server_id=server_id))
-        return {secret.name: datakeys.unseal(bytes(secret.sealed), _place(secret)).decode() for secret in secrets}
-
-
-def _place(secret: Secret) -> Place:
-    """Its server and name are part of where it lives: under another name, or for another server, it does not open."""
-    return Place(secret.tenant_id, "vault_secret", "sealed", f"{secret.id}/{secret.server_id}/{secret.name}")
+        return {secret.name: secret.unseal().decode() for secret in secrets}
 
 
 def _info(secret: Secret) -> SecretInfo:
