@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from controlplane.api import endpoints, identity, keys, logs, remotes, servers, tenants
+from controlplane.api import endpoints, identity, keys, logs, remotes, servers, tenants, vault
 from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
@@ -42,6 +42,7 @@ urlpatterns = [
     path("tenants/<name:tenant>/programs", identity.Programs.as_view()),
     path("tenants/<name:tenant>/programs/<name:program>", identity.ProgramDetail.as_view()),
     path("tenants/<name:tenant>/revocations", identity.Revocations.as_view()),
+    path("tenants/<name:tenant>/data-keys", vault.DataKeys.as_view()),
     path("tenants/<name:tenant>/signing-keys", identity.SigningKeys.as_view()),
     re_path(r"", tenants.NowhereView.as_view()),
 ]

@@ -70,6 +70,7 @@ MATRIX = {
     f"post {T}/programs": "keys:write",
     f"delete {T}/programs/<name:program>": "keys:write",
     f"post {T}/revocations": "tenant:write",
+    f"post {T}/data-keys": "tenant:write",
     f"post {T}/signing-keys": "tenant:write",
 }
 ABSENT = "absent"
