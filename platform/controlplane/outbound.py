@@ -1,4 +1,4 @@
-"""Fetching a document from an address that a stranger named, without being led into our own network (SECURITY 0.4).
+"""Asking an address that a stranger named, without being led into our own network (SECURITY 0.4).
 
 https only; the name is resolved here, every address must be public, and the connection goes to the one that was
 checked; no redirects, no proxy, no compression, no cookies; bounded in time and bytes.
@@ -10,6 +10,7 @@ import http.client
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address, ip_network
@@ -35,27 +36,58 @@ class Document:
     cache_control: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a host said, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By their names in lower case; the last of several counts."""
+    body: bytes
+
+
 def fetch(url: str, *, accept: str = "application/json", max_bytes: int = MAX_BYTES) -> Document:
     """GET one document. Blocks for at most about `SECONDS`, so never inside a transaction. Raises FetchError."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname or parts.username is not None or parts.password is not None:
-        raise FetchError("The address must be https, with a host and no user name.")
+    answer = ask(url, headers={"Accept": accept}, max_bytes=max_bytes)
+    if answer.status != 200:
+        raise FetchError(f"The host answered {answer.status}; a 200 is needed, and redirects are not followed.")
+    content_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return Document(answer.body, content_type or "text/plain", answer.headers.get("cache-control", ""))
+
+
+def ask(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Answer:
+    """One request and its answer, redirects and errors too. Blocks as `fetch` does. Raises FetchError."""
+    host, port, path = _parts(url)
     deadline = time.monotonic() + SECONDS
-    port = parts.port or 443
-    connection = _PinnedConnection(parts.hostname, port, _public_address(parts.hostname, port), _left(deadline))
-    path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+    connection = _PinnedConnection(host, port, _public_address(host, port), _left(deadline))
     try:
-        headers = {"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "stoa"}
-        connection.request("GET", path, headers=headers)
+        connection.request(method, path, body, {"Accept-Encoding": "identity", "User-Agent": "stoa", **(headers or {})})
         response = connection.getresponse()
-        if response.status != 200:
-            raise FetchError(f"The host answered {response.status}; a 200 is needed, and redirects are not followed.")
-        body = _read(response, connection, deadline, max_bytes)
-        return Document(body, response.headers.get_content_type(), response.headers.get("Cache-Control", ""))
+        said = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, said, _read(response, connection, deadline, max_bytes))
     except (OSError, http.client.HTTPException) as error:
         raise FetchError(f"The host could not be reached or spoke no proper HTTP ({type(error).__name__}).") from error
     finally:
         connection.close()
+
+
+def _parts(url: str) -> tuple[str, int, str]:
+    """Host, port and path with query."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 443
+    except ValueError as error:
+        raise FetchError("The address is malformed.") from error
+    if parts.scheme != "https" or not parts.hostname or parts.username is not None or parts.password is not None:
+        raise FetchError("The address must be https, with a host and no user name.")
+    return parts.hostname, port, f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
 
 
 class _PinnedConnection(http.client.HTTPSConnection):
