@@ -14,9 +14,14 @@ from __future__ import annotations
 import collections
 import contextvars
 import ctypes
+import queue
 import threading
+import weakref
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ("Interrupted", "Run", "TookTooLong", "in_thread", "running")
 
@@ -105,30 +110,20 @@ async def in_thread(call: Callable[[], T], *, seconds: float | None = None) -> T
     """
     import asyncio
 
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def finish() -> None:
-        if not done.done():
-            done.set_result(None)
-
-    def report(_: Run) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(finish)
-
-    run = Run(call, report)
+    landing = _Landing(asyncio.get_running_loop())
+    run = Run(call, landing.report)
     _pool.submit(run)
     try:
         if seconds is None:
-            await asyncio.shield(done)
+            await landing.wait()
         else:
-            await asyncio.wait_for(asyncio.shield(done), seconds)
+            await asyncio.wait_for(landing.wait(), seconds)
     except TimeoutError as error:
         run.interrupt()
         raise TookTooLong from error
     except asyncio.CancelledError:
         run.interrupt()
-        await asyncio.shield(done)
+        await landing.wait()
         raise
     if run.error is not None:
         try:
@@ -138,47 +133,105 @@ async def in_thread(call: Callable[[], T], *, seconds: float | None = None) -> T
     return run.value  # type: ignore[no-any-return]  # what the call returned
 
 
-class _Pool:
-    """Threads made on demand up to a bound, ended when idle; calls beyond the bound wait their turn."""
+class _Landing:
+    """Where a task waits for its thread to be done; it can wait again after a cancellation."""
+
+    __slots__ = ("_arrivals", "_landed", "_loop", "_waiting")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        arrivals = _arrivals.get(loop)
+        if arrivals is None:
+            arrivals = _arrivals[loop] = _Arrivals()
+        self._arrivals = arrivals
+        self._landed = False
+        self._waiting: asyncio.Future[None] | None = None
+
+    async def wait(self) -> None:
+        if not self._landed:
+            self._waiting = self._loop.create_future()
+            await self._waiting
+
+    def report(self, run: Run) -> None:
+        """The thread is done. Called by it."""
+        if not self._loop.is_closed():
+            self._arrivals.add(self, self._loop)
+
+    def land(self) -> None:
+        """Let the task go on. Called in its event loop."""
+        self._landed = True
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+
+class _Arrivals:
+    """What threads have to tell one event loop. Waking it costs more than a short call, so it is woken once for all
+    that has come until it looks."""
+
+    __slots__ = ("_called", "_come")
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._queue: collections.deque[Run] = collections.deque()
+        self._come: collections.deque[_Landing] = collections.deque()
+        self._called = False
+
+    def add(self, landing: _Landing, loop: asyncio.AbstractEventLoop) -> None:
+        self._come.append(landing)
+        if not self._called:  # two threads may see this at once: the loop is then woken twice, and looks in vain
+            self._called = True
+            loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        self._called = False  # before looking: what comes from now on calls again
+        while self._come:
+            self._come.popleft().land()
+
+
+class _Pool:
+    """Threads made on demand up to a bound, ended when idle; calls beyond the bound wait their turn.
+
+    `SimpleQueue` wakes one thread, which wakes the next if there is more: a batch of short calls is over before many
+    threads have woken up, and calls that block go side by side all the same.
+    """
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Run] = queue.SimpleQueue()
+        self._lock = threading.Lock()
         self._threads = 0
-        self._waiting = 0
+        self._unfinished = 0
+        """Calls that wait for a thread or are in one."""
 
     def submit(self, run: Run) -> None:
-        with self._changed:
-            self._queue.append(run)
-            if self._waiting >= len(self._queue):
-                self._changed.notify()
-                return
-            if self._threads >= _MOST_THREADS:
-                return
-            self._threads += 1
-        try:
-            threading.Thread(target=self._work, name="framework-call", daemon=True).start()
-        except RuntimeError:  # the machine gives no more threads: the ones we have must do, if we have any
-            with self._changed:
-                self._threads -= 1
-                if self._threads == 0 and run in self._queue:
-                    self._queue.remove(run)
-                    raise
+        with self._lock:
+            self._unfinished += 1
+            grows = self._threads < min(self._unfinished, _MOST_THREADS)
+            self._threads += grows
+        if grows:
+            try:
+                threading.Thread(target=self._work, name="framework-call", daemon=True).start()
+            except RuntimeError:  # the machine gives no more threads: the ones we have must do, if we have any
+                with self._lock:
+                    self._threads -= 1
+                    if self._threads == 0:
+                        self._unfinished -= 1
+                        raise
+        self._queue.put(run)
 
     def _work(self) -> None:
         while (run := self._next()) is not None:
             run.execute()
+            with self._lock:
+                self._unfinished -= 1
 
     def _next(self) -> Run | None:
-        with self._changed:
-            while not self._queue:
-                self._waiting += 1
-                notified = self._changed.wait(_IDLE_SECONDS)
-                self._waiting -= 1
-                if not notified and not self._queue:
-                    self._threads -= 1
-                    return None
-            return self._queue.popleft()
+        while True:
+            try:
+                return self._queue.get(timeout=_IDLE_SECONDS)
+            except queue.Empty:
+                with self._lock:
+                    if self._unfinished < self._threads:
+                        self._threads -= 1
+                        return None
+                    # As many calls as threads: one of them is on its way to this one.
 
 
 def _raise_in_thread(thread_id: int | None, error: type[BaseException] | None) -> None:
@@ -189,3 +242,4 @@ def _raise_in_thread(thread_id: int | None, error: type[BaseException] | None) -
 
 _runs: set[Run] = set()
 _pool = _Pool()
+_arrivals: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Arrivals] = weakref.WeakKeyDictionary()

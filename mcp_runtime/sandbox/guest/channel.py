@@ -88,7 +88,7 @@ class Channel:
             answer = frames.encode(Kind.CANCELLED, number)
         call.exchange.end()
         del self._calls[number]
-        self._link.send(answer)
+        self._link.send_soon(answer)
 
     async def _answer(self, number: int, method: str, params: dict[str, Any], exchange: CallExchange) -> bytes:
         result = await self._serve(method, params, exchange)

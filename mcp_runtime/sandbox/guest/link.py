@@ -22,6 +22,8 @@ MAX_UNSENT = 16 * 1024 * 1024
 READ_BYTES = 256 * 1024
 _BUFFER_BYTES = 1024 * 1024
 """Send buffer asked of the kernel: its default of 212 kB costs large results many wake-ups."""
+_TOGETHER_BYTES = 64 * 1024
+"""Frames up to so much are copied into one; beyond that a system call of their own is cheaper."""
 _MAX_DESCRIPTORS = 16
 _LENGTH = struct.Struct(">I")
 
@@ -139,6 +141,16 @@ class Link:
         if self._unsent_bytes > MAX_UNSENT:
             self._end(FrameError(f"the peer left {self._unsent_bytes} bytes unread"))
 
+    def send_soon(self, data: bytes) -> None:
+        """As `send`, at the end of this turn of the event loop: what is sent together costs one system call."""
+        if self._unsent_bytes + len(data) > _TOGETHER_BYTES:
+            self.send(data)
+        elif self._open:
+            self._unsent.append((memoryview(data), None))
+            self._unsent_bytes += len(data)
+            if len(self._unsent) == 1:
+                self._loop.call_soon(self._flush)
+
     def take_descriptor(self) -> int | None:
         """The oldest received descriptor that nobody has taken yet. The taker closes it."""
         return self._received.popleft() if self._received else None
@@ -210,6 +222,7 @@ class Link:
         self._loop.call_soon(self._deliver)
 
     def _flush(self) -> None:
+        self._put_together()
         try:
             while self._unsent:
                 data, descriptor = self._unsent[0]
@@ -231,6 +244,14 @@ class Link:
             self._end(error)
             return
         self._write(False)
+
+    def _put_together(self) -> None:
+        """Make one of several small frames, where no descriptor has its place among them."""
+        several = len(self._unsent) > 1 and self._unsent_bytes <= _TOGETHER_BYTES
+        if several and all(descriptor is None for _, descriptor in self._unsent):
+            together = b"".join(data for data, _ in self._unsent)
+            self._unsent.clear()
+            self._unsent.append((memoryview(together), None))
 
     def _end(self, error: Exception | None) -> None:
         if self._open:
