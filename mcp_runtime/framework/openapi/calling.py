@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_runtime.framework.errors import MissingPackage, ToolError
 from mcp_runtime.framework.functions.schemas import Schema, wrap_result
-from mcp_runtime.framework.openapi.documents import Document, HTTPRoute, ParameterInfo, is_json
-from mcp_runtime.framework.openapi.requests import Outgoing, body_of, cookie_of, header_of, path_of, query_of
+from mcp_runtime.framework.openapi.arguments import Arguments, arguments_of
+from mcp_runtime.framework.openapi.documents import Document, HTTPRoute, is_json
 from mcp_runtime.framework.openapi.schemas import Schemas
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ __all__ = ("Answer", "ApiClient", "Operation")
 
 MOST_BYTES = 32 * 1024 * 1024
 _LONGEST_ERROR = 4_000
-_BODY = "body"
 
 
 class ApiClient:
@@ -98,51 +97,14 @@ class Operation:
         self._seconds = seconds
 
     @functools.cached_property
-    def _arguments(self) -> tuple[Schema, dict[str, ParameterInfo], dict[str, str] | None]:
-        """The schema of the arguments; parameters by argument; members of the body by argument, None for one `body`."""
-        schemas = Schemas(self._document, "request")
-        properties: dict[str, Schema] = {}
-        required: list[str] = []
-        body = self.route.request_body
-        members = None if body is None else schemas.properties_of(body.schema)
-        by_argument: dict[str, ParameterInfo] = {}
-        names = [parameter.name for parameter in self.route.parameters]
-        for parameter in self.route.parameters:
-            clashes = names.count(parameter.name) > 1 or (members is not None and parameter.name in members[0])
-            argument = f"{parameter.name}__{parameter.location}" if clashes else parameter.name
-            described = schemas.converted(parameter.schema)
-            if parameter.description and "description" not in described:
-                described["description"] = parameter.description
-            properties[argument] = described
-            by_argument[argument] = parameter
-            if parameter.required:
-                required.append(argument)
-        body_members: dict[str, str] | None = None
-        if body is not None and members is not None:
-            body_members = {}
-            for name, described in members[0].items():
-                argument = name if name not in properties else f"{name}__body"
-                properties[argument] = _in_base64(described)
-                body_members[argument] = name
-            if body.required:
-                required += [argument for argument, name in body_members.items() if name in members[1]]
-        elif body is not None:
-            argument = _BODY if _BODY not in properties else f"{_BODY}__body"
-            described = _in_base64(schemas.converted(body.schema))
-            if body.description and "description" not in described:
-                described["description"] = body.description
-            properties[argument] = described
-            if body.required:
-                required.append(argument)
-        schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
-        if required:
-            schema["required"] = required
-        return schemas.whole(schema), by_argument, body_members
+    def arguments(self) -> Arguments:
+        """Worked out when first asked for. Raises DocumentError."""
+        return arguments_of(self._document, self.route)
 
     @property
     def schema(self) -> Schema:
         """The JSON Schema of the arguments."""
-        return self._arguments[0]
+        return self.arguments.schema
 
     def output_schema(self, *, promised: bool) -> Schema | None:
         """That of the answer; with `promised` False, any object."""
@@ -156,7 +118,7 @@ class Operation:
 
     async def call(self, arguments: Mapping[str, Any]) -> Answer:
         """Send the request. Raises ToolError for what does not fit, and with the API's own words if it refuses."""
-        outgoing = self._outgoing({name: value for name, value in arguments.items() if value is not None})
+        outgoing = self.arguments.request({name: value for name, value in arguments.items() if value is not None})
         httpx = imported_httpx2()
         client = self._api.client()
         options: dict[str, Any] = {"headers": outgoing.headers}
@@ -188,53 +150,6 @@ class Operation:
             )
         return answer
 
-    def _outgoing(self, arguments: Mapping[str, Any]) -> Outgoing:
-        schema, by_argument, body_members = self._arguments
-        unknown = sorted(arguments.keys() - schema["properties"].keys())
-        if unknown:
-            known = ", ".join(schema["properties"]) or "none"
-            raise ToolError(f"There is no argument {unknown[0]!r}; there are {known}.")
-        missing = [name for name in schema.get("required", ()) if name not in arguments]
-        if missing:
-            raise ToolError(f"The argument {missing[0]!r} is required.")
-        in_path: dict[str, tuple[ParameterInfo, Any]] = {}
-        outgoing = Outgoing("")
-        for argument, parameter in by_argument.items():
-            if argument not in arguments:
-                continue
-            value = arguments[argument]
-            if parameter.location == "path":
-                in_path[parameter.name] = (parameter, value)
-            elif parameter.location == "query":
-                outgoing.query += query_of(parameter, value)
-            elif parameter.location == "header":
-                outgoing.headers[parameter.name] = header_of(parameter, value)
-            else:
-                outgoing.cookies.append(cookie_of(parameter, value))
-        outgoing.path = path_of(self.route.path, in_path)
-        self._put_body(arguments, by_argument, body_members, outgoing)
-        return outgoing
-
-    def _put_body(
-        self,
-        arguments: Mapping[str, Any],
-        by_argument: Mapping[str, ParameterInfo],
-        members: Mapping[str, str] | None,
-        outgoing: Outgoing,
-    ) -> None:
-        body = self.route.request_body
-        if body is None:
-            return
-        given = {argument: value for argument, value in arguments.items() if argument not in by_argument}
-        if members is not None:
-            if given or body.required:
-                value = {members[argument]: item for argument, item in given.items()}
-                resolved = self._document.resolved(body.schema)
-                body_of(_with_schema(body, resolved), value, outgoing)
-        elif given:
-            [value] = given.values()
-            body_of(body, value, outgoing)
-
 
 def imported_httpx2() -> Any:
     """The HTTP client's module. Raises MissingPackage."""
@@ -252,18 +167,3 @@ async def _bounded(response: Any) -> bytes:
         if len(content) > MOST_BYTES:
             raise ToolError(f"The API answered with more than {MOST_BYTES // 1024 // 1024} MB.")
     return bytes(content)
-
-
-def _in_base64(schema: Schema) -> Schema:
-    """Bytes travel in JSON as Base64."""
-    if schema.get("format") == "binary":
-        return {**{key: value for key, value in schema.items() if key != "format"}, "contentEncoding": "base64"}
-    if isinstance(schema.get("items"), dict) and schema["items"].get("format") == "binary":
-        return {**schema, "items": _in_base64(schema["items"])}
-    return schema
-
-
-def _with_schema(body: Any, schema: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(body, schema=schema if isinstance(schema, Mapping) else {})

@@ -127,7 +127,9 @@ class Document:
         raise DocumentError("A reference refers to a reference without end.")
 
     def target(self, reference: str) -> Any:
-        """What `#/components/…` names."""
+        """What `#/components/…` names. Raises DocumentError."""
+        if not reference.startswith("#/"):
+            raise DocumentError(f"The document refers to {reference!r}; only `#/…` is followed.")
         node: Any = self.spec
         for part in reference[1:].split("/")[1:]:
             name = part.replace("~1", "/").replace("~0", "~").replace("%7B", "{").replace("%7D", "}")

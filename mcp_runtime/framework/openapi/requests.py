@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +19,9 @@ from mcp_runtime.framework.errors import ToolError
 from mcp_runtime.framework.openapi.documents import ParameterInfo, RequestBodyInfo, is_json
 
 __all__ = ("Outgoing", "body_of", "cookie_of", "header_of", "path_of", "query_of")
+
+Part = tuple[str, tuple[str | None, bytes] | tuple[str | None, bytes, str]]
+"""Of a multipart body: the field's name; file name, content and, where it is said, the content's type."""
 
 _RESERVED = ":/?#[]@!$&'()*+,;="
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
@@ -33,7 +36,7 @@ class Outgoing:
     headers: dict[str, str] = field(default_factory=dict)
     cookies: list[str] = field(default_factory=list)
     content: bytes | None = None
-    files: list[tuple[str, tuple[str | None, bytes]]] | None = None
+    files: list[Part] | None = None
 
     @property
     def target(self) -> str:
@@ -84,10 +87,10 @@ def query_of(parameter: ParameterInfo, value: Any) -> list[str]:
     name = quote(parameter.name, safe="[]")
     if parameter.as_json:
         return [f"{name}={quote(json.dumps(value), safe='')}"]
+    if parameter.style == "deepObject" and isinstance(value, Mapping):
+        return list(_deep(name, value, safe))
     pairs, texts = _parts(value, safe)
     if pairs is not None:
-        if parameter.style == "deepObject":
-            return [f"{name}%5B{key}%5D={item}" for key, item in pairs]
         if parameter.explode:
             return [f"{key}={item}" for key, item in pairs]
         return [f"{name}={','.join(_flat(pairs, texts))}"]
@@ -121,7 +124,7 @@ def body_of(body: RequestBodyInfo, value: Any, outgoing: Outgoing) -> None:
         outgoing.content = json.dumps(value, ensure_ascii=False).encode()
     elif kind == "application/x-www-form-urlencoded":
         outgoing.headers["content-type"] = kind
-        outgoing.content = "&".join(_form(value)).encode()
+        outgoing.content = "&".join(_form(body, value)).encode()
     elif kind == "multipart/form-data":
         outgoing.files = _files(body, value)
     else:
@@ -131,30 +134,71 @@ def body_of(body: RequestBodyInfo, value: Any, outgoing: Outgoing) -> None:
             outgoing.content = _decoded("body", value)
 
 
-def _form(value: Any) -> list[str]:
+def _form(body: RequestBodyInfo, value: Any) -> list[str]:
     if not isinstance(value, Mapping):
         raise ToolError("The body of this operation is a form: give an object of its fields.")
-    return [
-        f"{quote(str(name), safe='')}={quote(_text(one), safe='')}"
-        for name, item in value.items()
-        for one in (item if isinstance(item, (list, tuple)) else [item])
-    ]
+    return [part for name, item in value.items() for part in _field(str(name), item, body.encoding.get(name))]
 
 
-def _files(body: RequestBodyInfo, value: Any) -> list[tuple[str, tuple[str | None, bytes]]]:
+def _field(name: str, item: Any, encoding: Any) -> list[str]:
+    """In the style that the document gives to this field; else lists repeat it, and objects are written as JSON."""
+    if isinstance(encoding, Mapping) and encoding.keys() & {"style", "explode", "allowReserved"}:
+        style = str(encoding.get("style") or "form")
+        as_parameter = ParameterInfo(
+            name=name,
+            location="query",
+            required=False,
+            schema={},
+            style=style,
+            explode=bool(encoding.get("explode", style == "form")),
+            allow_reserved=encoding.get("allowReserved") is True,
+        )
+        return query_of(as_parameter, item)
+    items = item if isinstance(item, (list, tuple)) else [item]
+    return [f"{quote(name, safe='')}={quote(_text(one), safe='')}" for one in items]
+
+
+def _deep(name: str, value: Any, safe: str) -> Iterator[str]:
+    """Names in brackets, as deep as it goes. OpenAPI says nothing about what is below the first level; this is how
+    the APIs that have it read it."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _deep(f"{name}%5B{quote(str(key), safe=safe)}%5D", item, safe)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _deep(f"{name}%5B{index}%5D", item, safe)
+    else:
+        yield f"{name}={quote(_text(value), safe=safe)}"
+
+
+def _files(body: RequestBodyInfo, value: Any) -> list[Part]:
     if not isinstance(value, Mapping):
         raise ToolError("The body of this operation is a form: give an object of its fields.")
     members = body.schema.get("properties") or {}
-    files: list[tuple[str, tuple[str | None, bytes]]] = []
+    parts: list[Part] = []
     for name, item in value.items():
         schema = members.get(name) or {}
         each = schema.get("items") or {} if isinstance(item, (list, tuple)) else schema
-        for one in item if isinstance(item, (list, tuple)) else [item]:
-            if _is_binary(each):
-                files.append((str(name), (str(name), _decoded(str(name), one))))
-            else:
-                files.append((str(name), (None, _text(one).encode())))
-    return files
+        parts += [
+            (str(name), _part(str(name), one, _is_binary(each), _type_of_part(body, name, one)))
+            for one in (item if isinstance(item, (list, tuple)) else [item])
+        ]
+    return parts
+
+
+def _part(
+    name: str, value: Any, binary: bool, content_type: str | None
+) -> tuple[str | None, bytes] | tuple[str | None, bytes, str]:
+    file_name, content = (name, _decoded(name, value)) if binary else (None, _text(value).encode())
+    return (file_name, content) if content_type is None else (file_name, content, content_type)
+
+
+def _type_of_part(body: RequestBodyInfo, name: str, value: Any) -> str | None:
+    """What the document says, where that is one type; JSON for objects."""
+    said = (body.encoding.get(name) or {}).get("contentType")
+    if isinstance(said, str) and said and "*" not in said and not _has_controls(said):
+        return said.partition(",")[0].strip()
+    return "application/json" if isinstance(value, Mapping) else None
 
 
 def _decoded(name: str, value: Any) -> bytes:

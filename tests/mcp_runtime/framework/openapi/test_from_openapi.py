@@ -184,6 +184,11 @@ async def test_the_styles_of_path_parameters(style: str, explode: bool, value: A
         ({}, {"k": "v", "n": 1}, "k=v&n=1"),
         ({"explode": False}, {"k": "v", "n": 1}, "p=k,v,n,1"),
         ({"style": "deepObject", "explode": True}, {"k": "v", "n": 1}, "p%5Bk%5D=v&p%5Bn%5D=1"),
+        (
+            {"style": "deepObject"},
+            {"k": {"l": [{"m": "x y"}, 2]}},
+            "p%5Bk%5D%5Bl%5D%5B0%5D%5Bm%5D=x%20y&p%5Bk%5D%5Bl%5D%5B1%5D=2",
+        ),
         ({"allowReserved": True}, "a/b:c", "p=a/b:c"),
         ({"content": {"application/json": {"schema": {}}}}, {"k": 1}, "p=%7B%22k%22%3A%201%7D"),
     ],
@@ -290,6 +295,41 @@ async def test_forms_and_files() -> None:
     assert b'name="note"\r\n' in sent.content
     with pytest.raises(ToolError, match="'file' holds bytes: give them in Base64"):
         await called(spec, api, file="not base64!")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "value", "sent"),
+    [
+        (
+            {"style": "deepObject", "explode": True},
+            {"city": "Lima", "at": {"x": 1}},
+            b"f%5Bcity%5D=Lima&f%5Bat%5D%5Bx%5D=1",
+        ),
+        ({"style": "spaceDelimited", "explode": False}, ["a", "b"], b"f=a%20b"),
+        ({"explode": False}, ["a", "b"], b"f=a,b"),
+        ({"contentType": "application/json"}, {"k": 1}, b"f=%7B%22k%22%3A1%7D"),
+    ],
+)
+async def test_a_field_of_a_form_is_written_in_its_own_style(encoding: dict[str, Any], value: Any, sent: bytes) -> None:
+    api = Api()
+    form = {"schema": {"type": "object", "properties": {"f": {}}}, "encoding": {"f": encoding}}
+    spec = operation("/x", method="post", requestBody={"content": {"application/x-www-form-urlencoded": form}})
+    await called(spec, api, f=value)
+
+    assert api.requests[-1].content == sent
+
+
+async def test_a_part_of_a_body_has_the_type_that_is_said_of_it() -> None:
+    api = Api()
+    form = {
+        "schema": {"type": "object", "properties": {"meta": {}, "file": {"type": "string", "format": "binary"}}},
+        "encoding": {"file": {"contentType": "image/png"}},
+    }
+    spec = operation("/x", method="post", requestBody={"content": {"multipart/form-data": form}})
+    await called(spec, api, meta={"k": 1}, file="AA==")
+
+    assert b'name="meta"\r\nContent-Type: application/json\r\n\r\n{"k":1}' in api.requests[-1].content
+    assert b'filename="file"\r\nContent-Type: image/png\r\n\r\n\x00' in api.requests[-1].content
 
 
 @pytest.mark.fastmcp("K-09", status="later")
