@@ -21,7 +21,15 @@ import httpx2
 from mcp_runtime.framework.errors import ClientError
 from mcp_runtime.sandbox.addresses import why_not_public
 
-__all__ = ("AddressRefused", "CredentialRefused", "Redirected", "TooMuch", "guarded_client")
+__all__ = (
+    "COOKIE",
+    "AddressRefused",
+    "CredentialMissing",
+    "CredentialRefused",
+    "Redirected",
+    "TooMuch",
+    "guarded_client",
+)
 
 MAX_BYTES = 16 * 1024 * 1024
 """Of one answer, and of one event on a stream."""
@@ -38,6 +46,10 @@ class CredentialRefused(ClientError):
     """The upstream answered 401 or 403."""
 
 
+class CredentialMissing(ClientError):
+    """None of the ways in has all its secrets."""
+
+
 class Redirected(ClientError):
     """The upstream answered with an address to go to instead."""
 
@@ -46,17 +58,24 @@ class TooMuch(ClientError):
     """The upstream sends more than one answer may have, or sends it compressed."""
 
 
+COOKIE = "stoa.cookie"
+"""The extension of a request that holds the cookies it shall have. There are no others."""
+
+
 def guarded_client(
-    networks: Sequence[str] = (), *, tls: bool = True, timeout: httpx2.Timeout | None = None
+    networks: Sequence[str] = (), *, tls: bool = True, timeout: httpx2.Timeout | None = None, judges: bool = True
 ) -> httpx2.AsyncClient:
-    """`networks` are those that the operator opened. `tls` says whether it will speak https, and then nothing else."""
+    """`networks` are those that the operator opened. `tls` says whether it will speak https, and then nothing else.
+
+    With `judges` answers that refuse a credential or lead elsewhere are raised; else they are answers like others.
+    """
     return httpx2.AsyncClient(
         transport=_GuardedTransport(networks, tls=tls),
         timeout=timeout or httpx2.Timeout(30.0, read=None, connect=CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=False,
         headers={"accept-encoding": "identity", "user-agent": "stoa"},
-        event_hooks={"response": [_judge]},
+        event_hooks={"response": [_judge] if judges else []},
     )
 
 
@@ -77,6 +96,8 @@ class _GuardedTransport(httpx2.AsyncHTTPTransport):
         if request.url.scheme != self._scheme:
             raise AddressRefused(f"{request.url.host} is reached by {self._scheme} only.")
         request.headers.pop("cookie", None)
+        if COOKIE in request.extensions:
+            request.headers["cookie"] = request.extensions[COOKIE]
         answer = await super().handle_async_request(request)
         if answer.headers.get("content-encoding", "identity") != "identity":
             await answer.aclose()

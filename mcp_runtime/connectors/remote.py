@@ -20,6 +20,7 @@ from mcp_runtime.client.transports.base import Transport
 from mcp_runtime.client.transports.http import StreamableHttpTransport
 from mcp_runtime.client.transports.http_sse import SSETransport
 from mcp_runtime.connectors.failures import pass_on
+from mcp_runtime.connectors.openapi import Apis
 from mcp_runtime.connectors.outbound import guarded_client
 from mcp_runtime.connectors.relaying import ABILITIES, Listening, Relay
 from mcp_runtime.connectors.remote_failures import explain, timed_out
@@ -43,12 +44,13 @@ ClientFactory = Callable[[bool], httpx2.AsyncClient]
 
 
 class Remotes:
-    """The connections of one process. Needs no start; `aclose` ends them all."""
+    """The connections of one process: to MCP servers, and as `apis` to others. No start; `aclose` ends them all."""
 
     def __init__(
         self, secrets: Secrets, *, networks: Sequence[str] = (), now: Callable[[], float] = time.monotonic
     ) -> None:
         """`networks` are those that the operator lets tenants reach beside the public Internet."""
+        self.apis = Apis(secrets, networks=networks, now=now)
         self._secrets = secrets
         self._networks = networks
         self._now = now
@@ -76,6 +78,7 @@ class Remotes:
         return connection
 
     async def aclose(self) -> None:
+        await self.apis.aclose()
         for connection in (*self._connections.values(), *self._leaving):
             self._start(connection.close())
         self._connections.clear()

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from mcp_runtime.connectors.failures import Failure
-from mcp_runtime.connectors.outbound import AddressRefused, CredentialRefused, Redirected, TooMuch
+from mcp_runtime.connectors.outbound import AddressRefused, CredentialMissing, CredentialRefused, Redirected, TooMuch
 from mcp_runtime.framework.errors import ClientError
 from mcp_runtime.protocol.errors import Internal, McpError
 from mcp_runtime.transports.refusals import problem
 
 UPSTREAM_FAILURES: dict[str, Failure] = {
     "upstream_failed": Failure(
-        "The server behind this endpoint cannot be reached, or does not answer as an MCP server does.",
+        "The server behind this endpoint cannot be reached, or does not answer as it should.",
         "Call again in a moment. If it stays, whoever runs that server can tell more.",
     ),
     "upstream_refused": Failure(
         "The server behind this endpoint does not accept the credential that it is shown.",
-        "The endpoint's owner must renew the credential: `stoa remote set`.",
+        "The endpoint's owner must renew the credential: `stoa secrets set`.",
+    ),
+    "upstream_credential_missing": Failure(
+        "The server behind this endpoint wants a credential that it was not given.",
+        "The endpoint's owner must set its secrets: `stoa secrets set`; `stoa openapi show` names them.",
     ),
     "upstream_address_refused": Failure(
         "The server behind this endpoint is at an address that may not be reached from here.",
@@ -39,6 +43,7 @@ UPSTREAM_FAILURES: dict[str, Failure] = {
 _CODES: tuple[tuple[type[ClientError], str], ...] = (
     (AddressRefused, "upstream_address_refused"),
     (CredentialRefused, "upstream_refused"),
+    (CredentialMissing, "upstream_credential_missing"),
     (Redirected, "upstream_redirects"),
     (TooMuch, "upstream_too_large"),
     (ClientError, "upstream_failed"),

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from mcp_runtime.ports.apis import Api
 from mcp_runtime.ports.workers import Worker
 
 
@@ -33,7 +34,7 @@ class Remote(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Member(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One server in the endpoint. `worker` is set for kind `python`, `remote` for kind `remote`."""
+    """One server in the endpoint. `worker` is set for kind `python`, `remote` for `remote`, `api` for `openapi`."""
 
     server_id: str
     kind: str
@@ -42,6 +43,7 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     remote: Remote | None = None
     varying: tuple[str, ...] = ()
     """Which of its lists differ by caller; see `Manifest.varying`."""
+    api: Api | None = None
 
 
 class Component(msgspec.Struct, frozen=True, omit_defaults=True):

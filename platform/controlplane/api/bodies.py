@@ -17,13 +17,17 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MEGABYTE = 1024 * 1024
 MAX_BODY_BYTES = MEGABYTE
-"""Of any request but a deploy: forms and JSON documents."""
+"""Of any other request: forms and JSON."""
 MULTIPART_OVERHEAD = MEGABYTE
+MAX_DOCUMENT_BYTES = 20 * MEGABYTE
+"""Of a request that holds an API's document, which is a text inside of JSON."""
 _DEPLOY = re.compile(r"/api/v1/tenants/[^/]+/servers/[^/]+/revisions")
+_DOCUMENT = re.compile(r"/api/v1/tenants/[^/]+/(?:openapi/preview|servers/[^/]+/openapi)")
 
 
 class BodyLimit:
-    """ASGI middleware. Deploys may upload `upload_bytes`; everything else stays small. The answer names the limit."""
+    """ASGI middleware. Deploys may upload `upload_bytes`, APIs' documents are bounded by their own limit, and
+    everything else stays small. The answer names the limit."""
 
     def __init__(self, application: Application, *, upload_bytes: int) -> None:
         self.application = application
@@ -31,7 +35,8 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         upload = scope["method"] == "POST" and _DEPLOY.fullmatch(scope["path"]) is not None
-        limit = self.upload_bytes + MULTIPART_OVERHEAD if upload else MAX_BODY_BYTES
+        small = MAX_DOCUMENT_BYTES if _DOCUMENT.fullmatch(scope["path"]) is not None else MAX_BODY_BYTES
+        limit = self.upload_bytes + MULTIPART_OVERHEAD if upload else small
         shown = self.upload_bytes if upload else limit
         if _declared_length(scope) > limit:
             await _refuse(send, shown)

@@ -68,6 +68,8 @@ _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (registry.InvalidHost, 422, "", ""),
     (registry.InvalidSource, 422, "", ""),
     (registry.ProbeFailed, 422, "", ""),
+    (registry.InvalidSettings, 422, "", ""),
+    (registry.ImportFailed, 422, "", ""),
     (registry.RegistryError, 409, "", ""),
     (registry.BuildFailure, 409, "", ""),
     (composition.EndpointNotFound, 404, "", ""),

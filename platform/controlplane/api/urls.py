@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from controlplane.api import endpoints, identity, keys, logs, remotes, servers, tenants, vault
+from controlplane.api import endpoints, identity, keys, logs, openapi, remotes, servers, tenants, vault
 from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
@@ -18,6 +18,9 @@ urlpatterns = [
     path("tenants/<name:tenant>/servers/<name:server>/remote", remotes.Remote.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/refresh", remotes.Refresh.as_view()),
     path("tenants/<name:tenant>/remotes/probe", remotes.Probe.as_view()),
+    path("tenants/<name:tenant>/servers/<name:server>/openapi", openapi.Api.as_view()),
+    path("tenants/<name:tenant>/servers/<name:server>/openapi/sync", openapi.Sync.as_view()),
+    path("tenants/<name:tenant>/openapi/preview", openapi.Preview.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/secrets", servers.Secrets.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/secrets/<name:name>", servers.SecretDetail.as_view()),
     path("tenants/<name:tenant>/revisions/<name:revision>", servers.RevisionDetail.as_view()),

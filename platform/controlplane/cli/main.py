@@ -19,6 +19,7 @@ from controlplane.cli import identity
 from controlplane.cli.endpoints import app as endpoints
 from controlplane.cli.errors import CliError
 from controlplane.cli.keys import app as keys
+from controlplane.cli.openapi import app as openapi
 from controlplane.cli.remotes import app as remote
 
 app = App(
@@ -33,6 +34,7 @@ app.command(keys)
 app.command(secrets)
 app.command(endpoints)
 app.command(remote)
+app.command(openapi)
 app.command(identity.logins)
 app.command(identity.revoke_everything)
 app.command(identity.log_in, name="login")

@@ -18,6 +18,7 @@ from controlplane.composition.naming import prefixed, prefixed_uri
 from controlplane.composition.overrides import Overridden, overridden
 from controlplane.composition.selection import selector
 from controlplane.composition.soundness import check
+from mcp_runtime.ports.apis import Api
 from mcp_runtime.ports.plans import Component, Member, PlanDocument, Remote
 from mcp_runtime.ports.workers import Manifest, Worker
 
@@ -37,6 +38,7 @@ class MountedServer:
     worker: Worker | None
     manifest: Manifest
     remote: Remote | None = None
+    api: Api | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,7 @@ def _member(server: MountedServer) -> Member:
         manifest.strict_input,
         server.remote,
         varying=tuple(manifest.varying),
+        api=server.api,
     )
 
 

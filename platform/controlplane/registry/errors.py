@@ -9,6 +9,8 @@ RegistryError           a request to the registry cannot be met
 ├── InvalidSlug
 ├── InvalidHost
 ├── InvalidSource       the address of a remote server is none
+├── InvalidSettings     what is said of a server beside its source cannot be
+├── ImportFailed        an OpenAPI document cannot become a server
 ├── ProbeFailed         a remote server does not answer as it should
 ├── WrongKind           the server is of another kind
 ├── NothingToRollBack
@@ -118,6 +120,20 @@ class InvalidSource(RegistryError):
 
 class ProbeFailed(RegistryError):
     """`code` says how it failed; the message is for whoever named the address."""
+
+    def __init__(self, message: str, *, code: str, hint: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.hint = hint
+
+
+class InvalidSettings(RegistryError):
+    code = "invalid_settings"
+    hint = "Correct the settings and send them again."
+
+
+class ImportFailed(RegistryError):
+    """`code` says what is wrong with the document; the message is for whoever named it."""
 
     def __init__(self, message: str, *, code: str, hint: str) -> None:
         super().__init__(message)

@@ -24,6 +24,8 @@ class Server(TenantModel):
         """Uploaded code, run in a sandbox."""
         REMOTE = "remote"
         """An MCP server that runs elsewhere (`registry.remotes`)."""
+        OPENAPI = "openapi"
+        """An HTTP API, by its OpenAPI document (`registry.openapi`)."""
 
     id = IdField("srv")
     slug = models.CharField(max_length=MAX_SLUG)
@@ -85,6 +87,8 @@ class Revision(TenantModel):
     manifest = DocumentField(null=True, blank=True)
     source = DocumentField(null=True, blank=True)
     """Of a server that is not uploaded: where its components come from, such as `registry.remotes.Source`."""
+    serving = DocumentField(null=True, blank=True)
+    """What a gateway needs to serve it beside the manifest, such as `mcp_runtime.ports.apis.Api`."""
     error = models.JSONField(null=True, blank=True)
     """Of a failed build: `{code, message, line, hint, detail}`."""
 

@@ -6,6 +6,7 @@ import msgspec
 
 from controlplane.registry.models import Revision
 from controlplane.registry.source import CREDENTIAL, read_source
+from mcp_runtime.ports.apis import Api
 from mcp_runtime.ports.plans import Remote
 from mcp_runtime.ports.workers import Manifest, Worker
 from mcp_runtime.protocol.param_headers import MarkError, marks
@@ -37,6 +38,16 @@ def remote_of(revision: Revision) -> Remote:
         scheme=source.scheme,
         secret=CREDENTIAL if source.header else "",
         marked=marked,
+    )
+
+
+def api_of(revision: Revision) -> Api:
+    """Of a revision of an HTTP API."""
+    return msgspec.structs.replace(
+        msgspec.convert(revision.serving, Api),
+        tenant_id=revision.tenant_id,
+        server_id=revision.server_id,
+        revision_id=revision.id,
     )
 
 

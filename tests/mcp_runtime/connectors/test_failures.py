@@ -38,7 +38,7 @@ def test_each_failure_has_words_of_ours(kind: type[SandboxError]) -> None:
 
 
 def test_the_handbook_lists_the_failures_there_are() -> None:
-    assert _codes(BEHIND) == {*SANDBOX_FAILURES, *UPSTREAM_FAILURES, "bad_schema", "internal_error"}
+    assert _codes(BEHIND) == {*SANDBOX_FAILURES, *UPSTREAM_FAILURES, "api_refused", "bad_schema", "internal_error"}
 
 
 def test_the_handbook_lists_the_refusals_there_are() -> None:

@@ -1,0 +1,1 @@
+"""Servers that are HTTP APIs: their OpenAPI documents, imported."""
