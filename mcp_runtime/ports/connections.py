@@ -1,0 +1,41 @@
+"""The connections port: whose credential at an upstream a call uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """An access token, lent for a moment."""
+
+    connection_id: str
+    token: str = field(repr=False)
+
+
+class ConnectionNeeded(Exception):
+    """Somebody has to log in at the upstream first, at an address of ours that leads there."""
+
+    def __init__(self, server: str, url: str) -> None:
+        super().__init__(f"Nobody is connected to {server}.")
+        self.server = server
+        self.url = url
+
+
+class Connections(Protocol):
+    """Asked at most every few seconds for each caller."""
+
+    async def lent(self, tenant_id: str, server_id: str, subject: str, *, refused: str = "") -> Lent | None:
+        """The token with which this caller calls the server; None where the server takes no connections.
+
+        `refused` is a token that the upstream did not take: another one is had, or a log-in is needed.
+        Raises ConnectionNeeded, ClientError when the authorization server cannot be asked.
+        """
+
+
+class NoConnections:
+    """For a runtime without a control plane."""
+
+    async def lent(self, tenant_id: str, server_id: str, subject: str, *, refused: str = "") -> Lent | None:
+        return None
