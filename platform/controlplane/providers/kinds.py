@@ -78,7 +78,11 @@ def _optional(name: str, label: str, help: str, pattern: str, example: str) -> S
 
 
 _ORGANIZATION = _optional(
-    "organization", "Organization", "Only people of this organization sign in.", r"org_[A-Za-z0-9]{1,60}", "org_01HX…"
+    "organization",
+    "Organization",
+    "Only people of this organization sign in.",
+    r"org_[A-Za-z0-9]{1,60}",
+    "org_01HXYZABCDEF",
 )
 
 KINDS: Final[dict[str, Kind]] = {
@@ -143,7 +147,7 @@ KINDS: Final[dict[str, Kind]] = {
                     "Organization",
                     "Whose people sign in.",
                     r"org_[A-Za-z0-9]{1,60}",
-                    "org_01HXYZ…",
+                    "org_01HXYZABCDEF",
                 ),
             ),
             issuer="https://api.workos.com",

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,12 @@ class Code:
     nonce: str
 
 
+@cache
+def _first_key() -> RSAKey:
+    """One for all tests: making it takes longer than most of them."""
+    return RSAKey.generate_key(2048, {"kid": "one"})
+
+
 @dataclass
 class Standin:
     """An OpenID Connect provider. Subclasses differ where the real ones do; tests change its fields to make it lie."""
@@ -72,7 +79,7 @@ class Standin:
     codes: dict[str, Code] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     """Access tokens, and whose they are."""
-    key: RSAKey | ECKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
+    key: RSAKey | ECKey = field(default_factory=_first_key)
     algorithm: str = "RS256"
     forged: Callable[[dict[str, Any]], str] | None = None
     """Writes the ID token instead of `sign`."""
