@@ -24,6 +24,7 @@ _SECRET_TEXT = (
     (re.compile(r"(stoa_(?:ac|rt|cs|rg|dc)_)[A-Za-z0-9_-]{8,}"), rf"\1{HIDDEN}"),  # what issuers hand out
     (re.compile(r"\b((?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"), HIDDEN),  # JSON web tokens
+    (re.compile(r"([?&](?:code|state|ticket|user_code|[a-z_]*token)=)[^&\s'\"<>]+"), rf"\1{HIDDEN}"),  # of a sign-in
     (re.compile(r"(://[^/\s:@]*:)[^/\s@]+(@)"), rf"\1{HIDDEN}\2"),  # passwords in URLs
 )
 

@@ -35,6 +35,7 @@ def written(request: pytest.FixtureRequest) -> Iterator[tuple[logging.Logger, Li
         f"Authorization: Bearer {CANARY}",
         f"basic {CANARY}",
         f"postgresql://stoa_app:{CANARY}@db/stoa",
+        f"GET /sign-in/acme/google/callback?code={CANARY}&state=a{CANARY}&iss=https://id.example",
         f"token eyJhbGciOiJFUzI1NiJ9.{CANARY}.c2lnbmF0dXJl",
     ],
 )
