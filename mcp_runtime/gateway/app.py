@@ -143,7 +143,7 @@ class Gateway:
         self._doorkeeper.check_host_and_origin(head)
         refuse_query_token(scope.get("query_string", b""))
         token, principal, plan = await self._admit(where, head)
-        record.subject = principal.subject
+        record.tenant_id, record.subject = principal.tenant, principal.subject
         visit = Visit(where, head, token, principal, plan, receive, send, record)
         await self._serve_visit(visit, str(scope["method"]), scope.get("query_string", b""))
 

@@ -28,6 +28,8 @@ class CallRecord(msgspec.Struct, omit_defaults=True):
     request_id: str
     at: float = 0.0
     """When it came, seconds since 1970."""
+    tenant_id: str = ""
+    """`ten_…`, once the caller was verified."""
     tenant: str = ""
     endpoint: str = ""
     subject: str = ""

@@ -30,6 +30,7 @@ from django.conf import settings
 
 from controlplane import urls  # noqa: F401 - the first request shall not pay for the imports of every view
 from controlplane.api.bodies import Application, BodyLimit, Receive, Scope, Send
+from controlplane.calls.writing import CallWriter
 from controlplane.composition.catalogue import DatabaseCatalogue
 from controlplane.dashboard.routing import websocket_urlpatterns
 from controlplane.issuer.trust import DatabaseTrust
@@ -40,6 +41,7 @@ from mcp_runtime.authorization.credentials import KeysAndTokens
 from mcp_runtime.authorization.trusted import TrustedIssuers
 from mcp_runtime.connectors.remote import Remotes
 from mcp_runtime.gateway.app import Gateway
+from mcp_runtime.gateway.records import to_stderr
 from mcp_runtime.gateway.sealing import derived_key
 from mcp_runtime.gateway.settings import GatewaySettings
 from mcp_runtime.sandbox.client import RunnerClient
@@ -50,6 +52,7 @@ class Runtime:
     """The gateway and its ways to servers: one per process, bound to the event loop that starts it."""
 
     def __init__(self) -> None:
+        self.calls = CallWriter()
         self.sandboxes = RunnerClient(Path(settings.STOA_RUNNER_SOCKET), DatabaseSecrets())
         self.gateway = Gateway(
             DatabaseCatalogue(),
@@ -62,15 +65,23 @@ class Runtime:
             ),
             sessions=RedisSessions(settings.REDIS_URL),
             remotes=Remotes(DatabaseSecrets(), networks=settings.STOA_FETCH_NETWORKS),
+            outlet=self._keep,
         )
 
     async def start(self) -> None:
+        self.calls.start()
         await self.sandboxes.start()
         await self.gateway.start()
 
     async def aclose(self) -> None:
         await self.gateway.aclose()
         await self.sandboxes.aclose()
+        await asyncio.to_thread(self.calls.close)
+
+    def _keep(self, records: bytes) -> None:
+        """Requests go to the log, and to their tenants' tables."""
+        to_stderr(records)
+        self.calls.put(records)
 
 
 class Stoa:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from controlplane.calls import services as calls
 from controlplane.composition import services
 from controlplane.composition.services import endpoint_url
 from controlplane.dashboard.pages import PageRequest, page
@@ -37,6 +38,7 @@ def connect(request: PageRequest, tenant: str, name: str) -> HttpResponse:
         "endpoint": found,
         "url": url,
         "clients": list(clients(found.slug, url)),
+        "latest": calls.latest(found.slug, acting=request.principal),
     }
     return render(request, "dashboard/connect.html", context)
 

@@ -30,9 +30,13 @@ class Link:
 
 
 NAVIGATION: Final = (
+    Entry("overview", "Overview", "calls:read", "overview"),
     Entry("servers", "Servers", "servers:read", "servers"),
     Entry("endpoints", "Endpoints", "endpoints:read", "endpoints"),
+    Entry("calls", "Calls", "calls:read", "calls"),
     Entry("logins", "Logins", "mcp:call", "logins"),
+    Entry("members", "Members", "members:read", "members"),
+    Entry("tenant_settings", "Settings", "members:read", "settings"),
 )
 
 

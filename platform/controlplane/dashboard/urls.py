@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from django.contrib.auth import views as accounts
-from django.urls import path, reverse_lazy
+from django.urls import include, path
 
-from controlplane.dashboard import assets, connecting, endpoints, logins, servers, sign_in, views
+from controlplane.dashboard import assets, calls, connecting, endpoints, logins, servers, sign_in, views
 from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("login/", sign_in.SignIn.as_view(), name="login"),
     path("logout/", accounts.LogoutView.as_view(), name="logout"),
-    path(
-        "password/<uidb64>/<token>/",
-        accounts.PasswordResetConfirmView.as_view(
-            template_name="dashboard/set_password.html", success_url=reverse_lazy("login")
-        ),
-        name="set_password",
-    ),
     path("tenants/<name:tenant>/", servers.servers, name="servers"),
+    path("tenants/<name:tenant>/overview/", calls.overview, name="overview"),
+    path("tenants/<name:tenant>/calls/", calls.calls, name="calls"),
     path("tenants/<name:tenant>/logins/", logins.logins, name="logins"),
     path("tenants/<name:tenant>/servers/+/", servers.add, name="add_server"),
     path("tenants/<name:tenant>/servers/<name:name>/", servers.server, name="server"),
@@ -28,5 +23,6 @@ urlpatterns = [
     path("tenants/<name:tenant>/endpoints/<name:name>/", endpoints.endpoint, name="endpoint"),
     path("tenants/<name:tenant>/endpoints/<name:name>/versions/<int:number>/", endpoints.version, name="version"),
     path("tenants/<name:tenant>/endpoints/<name:name>/connect/", connecting.connect, name="connect"),
+    path("", include("controlplane.dashboard.people.urls")),
     path("assets/<str:digest>/<str:name>", assets.asset, name="asset"),
 ]

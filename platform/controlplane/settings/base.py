@@ -14,6 +14,7 @@ STOA_STORE = env.path("STOA_STORE", default=STOA_HOME / "store")
 STOA_MAX_UPLOAD_BYTES = env.integer("STOA_MAX_UPLOAD_MB", default=50, least=1, most=50) * 1024 * 1024
 STOA_RUNNER_SOCKET = env.path("STOA_RUNNER_SOCKET", default=STOA_HOME / "run" / "runner.sock")
 STOA_BUILD_INDEX_URL = env.url("STOA_BUILD_INDEX_URL", ("https", "http"), default="https://pypi.org/simple")
+STOA_CALLS_KEEP_DAYS = env.integer("STOA_CALLS_KEEP_DAYS", default=14, least=1, most=3650)
 STOA_FETCH_NETWORKS = env.words("STOA_FETCH_NETWORKS")
 """Networks (10.0.0.0/8) that may be reached though they are not public: clients and remote servers on an intranet."""
 STOA_SANDBOX_LAUNCHER = env.choice(
@@ -38,6 +39,7 @@ INSTALLED_APPS = [
     "controlplane.accounts",
     "controlplane.keys",
     "controlplane.vault",
+    "controlplane.calls",
     "controlplane.registry",
     "controlplane.composition",
     "controlplane.issuer",

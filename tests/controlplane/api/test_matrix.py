@@ -36,6 +36,8 @@ MATRIX = {
     f"post {T}/servers/<name:server>/revisions": "servers:write",
     f"post {T}/servers/<name:server>/rollback": "servers:write",
     f"put {T}/servers/<name:server>/remote": "servers:write",
+    f"get {T}/calls": "calls:read",
+    f"get {T}/calls/overview": "calls:read",
     f"post {T}/servers/<name:server>/refresh": "servers:write",
     f"post {T}/remotes/probe": "servers:write",
     f"get {T}/servers/<name:server>/openapi": "servers:read",

@@ -66,6 +66,17 @@ def test_the_example_is_deployed_and_called(stoa: Run) -> None:
     assert called.stdout == "Lima: fog, 8 to 14 °C.\n"
 
 
+def test_a_call_is_on_record_within_seconds(stoa: Run, running_platform: RunningPlatform) -> None:
+    stoa("call", "demo", "add", "-a", "a=1", "-a", "b=2")
+    address = f"{running_platform.dashboard_url}/api/v1/tenants/demo/calls?name=add&limit=1"
+    headers = {"Authorization": f"Bearer {running_platform.api_key}"}
+
+    found = wait_until(lambda: httpx2.get(address, headers=headers).json(), 10)
+
+    assert isinstance(found, list)
+    assert (found[0]["endpoint"], found[0]["method"], found[0]["outcome"]) == ("demo", "tools/call", "ok")
+
+
 def test_the_demo_answers_with_progress(stoa: Run) -> None:
     counted = stoa("call", "demo", "count", "-a", "to=2", "-a", "seconds=0")
     added = stoa("call", "demo", "add", "-a", "a=1", "-a", "b:=2", "--json")
