@@ -219,5 +219,6 @@ MODULES: dict[str, dict[str, str] | str] = {
     "mcp.shared.context": _at(_HANDLERS, "RequestContext"),
     "mcp.shared.exceptions": _MCP_ERROR,
     "mcp.types": _TYPES,
+    "mcp_types": _TYPES,
     **STORAGE,
 }

@@ -24,7 +24,7 @@ from mcp_runtime.framework.storage.names import OURS as STORAGE_OURS
 
 __all__ = ("TOPS", "install", "installed", "uninstall")
 
-TOPS = ("fastmcp", "key_value", "mcp")
+TOPS = ("fastmcp", "key_value", "mcp", "mcp_types")
 """The top-level packages that resolve to ours."""
 
 
@@ -33,6 +33,8 @@ def install(pinned: Collection[str] = ()) -> None:
     left = {name.lower().replace("_", "-") for name in pinned}
     if "fastmcp" in left:
         left.add("mcp")  # the real one stands on it
+    if "mcp" in left:
+        left |= {"mcp-types", "mcp_types"}
     if "py-key-value-aio" in left:
         left.add("key_value")
     tops = set(TOPS) - left

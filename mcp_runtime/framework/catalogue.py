@@ -9,7 +9,7 @@ from mcp_runtime.framework.components.access import permitted
 from mcp_runtime.framework.components.base import Component
 from mcp_runtime.framework.components.versions import version_key
 from mcp_runtime.framework.errors import NotFoundError
-from mcp_runtime.framework.visibility import Visibility
+from mcp_runtime.framework.visibility import Visibility, in_force
 
 if TYPE_CHECKING:
     from msgspec import Raw
@@ -58,10 +58,13 @@ class Catalogue(Generic[C]):
     @property
     def shown(self) -> tuple[C, ...]:
         """The same at once, in the order of registration."""
-        if self._shown is None:
-            found = (self.find(key) for key in self._components)
-            self._shown = tuple(component for component in found if component is not None)
-        return self._shown
+        if self._shown is not None and not in_force.get():
+            return self._shown
+        found = (self.find(key) for key in self._components)
+        shown = tuple(component for component in found if component is not None)
+        if not in_force.get():  # what one session sees is worked out for each of its requests
+            self._shown = shown
+        return shown
 
     @property
     def guarded(self) -> bool:

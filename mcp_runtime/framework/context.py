@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import os
 import sys
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from mcp_runtime.framework.waiting import is_awaited
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mcp_runtime.framework.asking.elicitation import ElicitationResult
     from mcp_runtime.framework.asking.models import SamplingMessages
     from mcp_runtime.framework.asking.sampling import SampleStep, SamplingResult
+    from mcp_runtime.framework.components.versions import VersionSpec
     from mcp_runtime.framework.composition.sources import Kind
     from mcp_runtime.framework.exchange import Exchange
     from mcp_runtime.framework.resource_contents import ResourceResult
@@ -43,6 +44,7 @@ class Context:
         state: Mapping[str, Any] | None = None,
         input_responses: Mapping[str, Any] | None = None,
         request_state: str | None = None,
+        outermost: Context | None = None,
     ) -> None:
         self._server = server
         self._exchange = exchange
@@ -52,6 +54,8 @@ class Context:
         """The client's answers to an InputRequiredResult of an earlier round; None in the first (PROTOCOL MR-03)."""
         self.request_state = request_state
         """What that result asked to be given back."""
+        self.outermost = outermost or self
+        """The context of the server that the client called, which this one's server is mounted in."""
 
     def __repr__(self) -> str:
         return f"<Context of request {self._exchange.request_id!r} on {self._server.name!r}>"
@@ -270,6 +274,63 @@ class Context:
         session = session_of(self)
         return default if session is None else await session.get(key, default)
 
+    # What the session sees (see `session_visibility`).
+
+    async def enable_components(
+        self,
+        *,
+        names: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
+        version: VersionSpec | str | None = None,
+        tags: Collection[str] | None = None,
+        components: Collection[str] | None = None,
+        match_all: bool = False,
+    ) -> None:
+        """Offer components to this session, from now on, whatever the server says to others; in the words of
+        `mcp.enable()`."""
+        from mcp_runtime.framework.session_visibility import add_rule
+
+        await add_rule(
+            self,
+            True,
+            names=names,
+            keys=keys,
+            version=version,
+            tags=tags,
+            components=components,
+            match_all=match_all,
+        )
+
+    async def disable_components(
+        self,
+        *,
+        names: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
+        version: VersionSpec | str | None = None,
+        tags: Collection[str] | None = None,
+        components: Collection[str] | None = None,
+        match_all: bool = False,
+    ) -> None:
+        """Hide components from this session."""
+        from mcp_runtime.framework.session_visibility import add_rule
+
+        await add_rule(
+            self,
+            False,
+            names=names,
+            keys=keys,
+            version=version,
+            tags=tags,
+            components=components,
+            match_all=match_all,
+        )
+
+    async def reset_visibility(self) -> None:
+        """Forget what this session switched on and off."""
+        from mcp_runtime.framework.session_visibility import forget_rules
+
+        await forget_rules(self)
+
     # Who and where.
 
     @property
@@ -338,6 +399,7 @@ class Context:
             state=self._state,
             input_responses=self.input_responses,
             request_state=self.request_state,
+            outermost=self.outermost,
         )
 
     def _nested(self) -> Context:

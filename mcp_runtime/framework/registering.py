@@ -18,6 +18,7 @@ from mcp_runtime.framework.options import refuse_unknown_option
 
 if TYPE_CHECKING:
     from mcp_runtime.framework.catalogue import Catalogue
+    from mcp_runtime.framework.completing import CompletionHandler
     from mcp_runtime.framework.components.access import AuthCheck
     from mcp_runtime.framework.components.security import ResourceSecurity
     from mcp_runtime.framework.components.versions import VersionSpec
@@ -43,6 +44,8 @@ class Registering(Direct):
     tool_serializer: Callable[[Any], str] | None
     tasks: bool | None
     resource_security: ResourceSecurity | None
+    completion_handler: CompletionHandler | None = None
+    """Who names values for arguments."""
     _tools: Catalogue[Tool]
     _resources: Catalogue[Resource]
     _templates: Catalogue[ResourceTemplate]
@@ -203,6 +206,19 @@ class Registering(Direct):
             )
 
         return register if function is None else register(function)
+
+    def completion(self, handler: CompletionHandler | None = None, /) -> Any:
+        """Have a function name values for arguments of prompts and templates; see `completing`."""
+        if handler is None:
+            return self.completion
+        self.add_completion_handler(handler)
+        return handler
+
+    def add_completion_handler(self, handler: CompletionHandler) -> None:
+        """The one that counts is the last."""
+        from mcp_runtime.framework.completing import checked_handler
+
+        self.completion_handler = checked_handler(handler)
 
     # Adding, finding, removing.
 

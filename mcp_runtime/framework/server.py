@@ -80,6 +80,8 @@ class FastMCP(Registering, Standalone):
         refuse_unknown(FastMCP.__init__, options)
         self.auth = _provider(auth)
         """Who may call where the server listens by itself; a platform that authenticates callers does not use it."""
+        self.given_name = name
+        """The author's; without one the server makes up another at every start."""
         self.name = name or f"FastMCP-{os.urandom(2).hex()}"
         self.instructions = instructions
         self.version = "" if version is None else str(version)

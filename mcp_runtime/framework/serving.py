@@ -25,20 +25,23 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from mcp_runtime.framework.asking.rounds import answered, checked_responses
+from mcp_runtime.framework.completing import complete, completes
 from mcp_runtime.framework.composition.sources import KINDS, LIST_METHODS, Kind
 from mcp_runtime.framework.context import Context, entered
 from mcp_runtime.framework.entrypoint import EntrypointError, find_server
 from mcp_runtime.framework.exchange import AskingExchange, CannotAsk, Exchange
 from mcp_runtime.framework.failures import as_rpc_error, as_tool_result
 from mcp_runtime.framework.running import Interrupted
+from mcp_runtime.framework.session_visibility import EVERYTHING, rules_of
 from mcp_runtime.framework.types import Implementation, InitializeResult, plain
+from mcp_runtime.framework.visibility import in_force
 from mcp_runtime.protocol.errors import InvalidParams, MethodNotFound
 
 if TYPE_CHECKING:
     from mcp_runtime.framework.server import FastMCP
     from mcp_runtime.ports.workers import Caller, Manifest
 
-__all__ = ("AskingExchange", "CannotAsk", "EntrypointError", "Exchange", "describe", "find_server", "serve")
+__all__ = ("AskingExchange", "CannotAsk", "EntrypointError", "Exchange", "describe", "find_server", "serve", "wants")
 
 
 async def describe(server: FastMCP) -> Manifest:
@@ -46,6 +49,16 @@ async def describe(server: FastMCP) -> Manifest:
 
     What its middleware adds to the lists is described too: the gateway offers nothing that is not in the manifest.
     """
+    if server.sessions_switch:  # what one session sees may be more than others do
+        token = in_force.set(EVERYTHING)
+        try:
+            return await _describe(server)
+        finally:
+            in_force.reset(token)
+    return await _describe(server)
+
+
+async def _describe(server: FastMCP) -> Manifest:
     from mcp_runtime.ports.workers import Manifest
 
     return Manifest(
@@ -57,12 +70,32 @@ async def describe(server: FastMCP) -> Manifest:
         resources=await _described(server, "resources"),
         resource_templates=await _described(server, "resourceTemplates"),
         prompts=await _described(server, "prompts"),
-        varying=[_MANIFEST_LISTS[kind] for kind in KINDS if server.lists_vary(kind)],
+        varying=[_MANIFEST_LISTS[kind] for kind in KINDS if server.lists_vary(kind)] + wants(server),
     )
+
+
+def wants(server: FastMCP) -> list[str]:
+    """What the server wants to be asked or told that is no call, in the words of `Manifest.varying`."""
+    looks = {
+        "completions": completes(server),
+        "initialize": server.intercepts("initialize") and server.chain.reworks("initialize"),
+        "notifications": server.intercepts("notifications/", "notification") and server.chain.hears_notifications,
+    }
+    return [name for name, wanted in looks.items() if wanted]
 
 
 async def serve(server: FastMCP, method: str, params: dict[str, Any], exchange: Exchange) -> object:
     """Answer one request. Raises McpError."""
+    if server.sessions_switch:
+        token = in_force.set(await rules_of(Context(server, exchange)))
+        try:
+            return await _serve(server, method, params, exchange)
+        finally:
+            in_force.reset(token)
+    return await _serve(server, method, params, exchange)
+
+
+async def _serve(server: FastMCP, method: str, params: dict[str, Any], exchange: Exchange) -> object:
     handler = _HANDLERS.get(method) or _answer_other
     if handler is _list and not server.lists_dynamically(_KINDS[method]):
         kind = _KINDS[method]
@@ -130,6 +163,20 @@ async def _list(server: FastMCP, method: str, params: dict[str, Any], context: C
         raise as_rpc_error(error, doing=f"answering {method}", masked=server.mask_error_details) from error
 
 
+async def _complete(server: FastMCP, method: str, params: dict[str, Any], context: Context) -> object:
+    async def answer(params: dict[str, Any]) -> Any:
+        return await complete(server, params, context)
+
+    try:
+        if not server.intercepts(method):
+            return await answer(params)
+        from mcp_runtime.framework.middleware.requests import anything
+
+        return plain(await anything(server.chain, method, params, context, answer))
+    except (Exception, SystemExit, Interrupted) as error:  # an author's code may raise anything
+        raise as_rpc_error(error, doing="completing an argument", masked=server.mask_error_details) from error
+
+
 async def _answer_other(server: FastMCP, method: str, params: dict[str, Any], context: Context) -> object:
     """Requests that no component answers, and notifications."""
     answer = _ANSWERS.get(method)
@@ -152,7 +199,7 @@ async def _answer_other(server: FastMCP, method: str, params: dict[str, Any], co
 def _discover(server: FastMCP, params: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "supportedVersions": ["2026-07-28"],
-        "capabilities": _capabilities(),
+        "capabilities": _capabilities(server),
         "_meta": {"io.modelcontextprotocol/serverInfo": _info(server)},
     }
     if server.instructions is not None:
@@ -165,14 +212,15 @@ def _initialize(server: FastMCP, params: dict[str, Any]) -> InitializeResult:
     wanted = params.get("protocolVersion")
     return InitializeResult(
         protocol_version=wanted if isinstance(wanted, str) else _LATEST_LEGACY,
-        capabilities=_capabilities(),
+        capabilities=_capabilities(server),
         server_info=Implementation(**_info(server)),
         instructions=server.instructions,
     )
 
 
-def _capabilities() -> dict[str, Any]:
-    return {"tools": {}, "resources": {}, "prompts": {}, "logging": {}}
+def _capabilities(server: FastMCP) -> dict[str, Any]:
+    capabilities: dict[str, Any] = {"tools": {}, "resources": {}, "prompts": {}, "logging": {}}
+    return capabilities | {"completions": {}} if completes(server) else capabilities
 
 
 def _info(server: FastMCP) -> dict[str, Any]:
@@ -254,6 +302,7 @@ _HANDLERS: dict[str, Callable[[FastMCP, str, dict[str, Any], Context], Awaitable
     "tools/call": _call_tool,
     "resources/read": _read_resource,
     "prompts/get": _get_prompt,
+    "completion/complete": _complete,
     **dict.fromkeys(_KINDS, _list),
 }
 _ANSWERS: dict[str, Callable[[FastMCP, dict[str, Any]], Any]] = {

@@ -5,9 +5,10 @@
     handle = await create_session()         a session of its own, whose handle the client gives back as an argument:
     async def tool(session_id: SessionId)   session = await get_session(session_id)
 
-Values are kept in the process, bounded in number and age, or in the server's `session_state_store` where it has one:
-anything with the `get`, `put` and `delete` of py-key-value. Every key is bound to the principal, so that a session's
-id or handle in other hands opens nothing.
+Values are kept in the server's `session_state_store` where it has one: anything with the `get`, `put` and `delete` of
+py-key-value. Else a platform keeps them, JSON of 64 kB a session, so that they outlive the process; and a server that
+runs by itself has them in the process, bounded in number and age. Every key is bound to the principal, so that a
+session's id or handle in other hands opens nothing.
 """
 
 from __future__ import annotations
@@ -139,9 +140,9 @@ def session_of(context: Context) -> Session | None:
     caller = context.exchange.caller
     session = name_of_session(context.exchange)
     if session is not None:
-        return Session(_store(context.fastmcp), _key("session", caller.subject, session))
+        return _session(context, "session", caller.subject, session)
     if caller.subject:
-        return Session(_store(context.fastmcp), _key("user-requests", caller.subject))
+        return _session(context, "user-requests", caller.subject)
     return None
 
 
@@ -155,7 +156,7 @@ class _UserSession(Dependency):
             raise SessionAuthError(
                 f"The parameter {parameter!r} holds the state of an authenticated user, and nobody is authenticated."
             )
-        return Session(_store(context.fastmcp), _key("user", subject))
+        return _session(context, "user", subject)
 
 
 UserSession = Annotated[Session, _UserSession()]
@@ -203,23 +204,25 @@ def _current() -> Context:
 
 
 def _by_handle(context: Context, handle: str) -> Session:
-    key = _key("handle", context.exchange.caller.subject, handle)
-    return Session(_store(context.fastmcp), key, handle)
+    return _session(context, "handle", context.exchange.caller.subject, handle=handle)
+
+
+def _session(context: Context, *parts: str, handle: str | None = None) -> Session:
+    if handle is not None:
+        parts = (*parts, handle)
+    server = context.fastmcp
+    given: StateStore | None = server.session_state_store
+    if given is not None:
+        return Session(given, _key(*parts), handle)
+    host: StateStore | None = getattr(context.exchange, "state_store", None)
+    if host is not None:  # one for all that is mounted here; a name made up at the start is no name
+        return Session(host, _key(*parts, server.given_name or ""), handle)
+    return Session(_stores.setdefault(server, SessionStates()), _key(*parts), handle)
 
 
 def _key(*parts: str) -> str:
     """A key that no other parts give, and that tells nothing of them."""
     return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()
-
-
-def _store(server: FastMCP) -> StateStore:
-    given: StateStore | None = getattr(server, "session_state_store", None)
-    if given is not None:
-        return given
-    store = _stores.get(server)
-    if store is None:
-        store = _stores[server] = SessionStates()
-    return store
 
 
 _stores: WeakKeyDictionary[FastMCP, SessionStates] = WeakKeyDictionary()

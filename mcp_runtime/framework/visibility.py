@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +14,10 @@ from mcp_runtime.framework.components.versions import VersionSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ("Rule", "Visibility", "names_in")
+__all__ = ("LAST", "Rule", "Visibility", "in_force", "make_rule", "names_in")
+
+LAST = sys.maxsize
+"""The moment of rules that count after every switch."""
 
 _KINDS = {"tool": "tool", "resource": "resource", "template": "resource template", "prompt": "prompt"}
 
@@ -54,10 +59,11 @@ class Visibility:
             return False
         if self.include_tags is not None and not component.tags & self.include_tags:
             return False
-        if not self.rules:
+        rules = in_force.get()
+        if not self.rules and not rules:
             return component.enabled
         enabled = component.enabled
-        for rule in self.rules:
+        for rule in (*self.rules, *rules):
             if rule.at > component.switched and rule.applies_to(component):
                 enabled = rule.enabled
         return enabled
@@ -77,17 +83,8 @@ class Visibility:
 
         Raises ValueError for an unknown kind in `components`, TypeError for a text where a set is meant.
         """
-        kinds = names_in(components, "components")
-        if kinds is not None and (unknown := sorted(kinds - _KINDS.keys())):
-            raise ValueError(f"components= names {unknown[0]!r}; the kinds are {', '.join(_KINDS)}.")
-        rule = Rule(
-            enabled,
-            names=names_in(names, "names"),
-            keys=names_in(keys, "keys"),
-            tags=names_in(tags, "tags"),
-            nouns=None if kinds is None else frozenset(_KINDS[kind] for kind in kinds),
-            version=VersionSpec(eq=version) if isinstance(version, str) else version,
-            at=now_switching(),
+        rule = make_rule(
+            enabled, names=names, keys=keys, version=version, tags=tags, components=components, at=now_switching()
         )
         everything = Rule(not enabled, at=rule.at)
         if only or rule == Rule(enabled, at=rule.at):
@@ -95,6 +92,36 @@ class Visibility:
         if only:
             self.rules.append(everything)
         self.rules.append(rule)
+
+
+in_force: contextvars.ContextVar[tuple[Rule, ...]] = contextvars.ContextVar("session_rules", default=())
+"""The rules of the session whose request is being answered; see `session_visibility`."""
+
+
+def make_rule(
+    enabled: bool,
+    *,
+    at: int,
+    names: Collection[str] | None = None,
+    keys: Collection[str] | None = None,
+    version: VersionSpec | str | None = None,
+    tags: Collection[str] | None = None,
+    components: Collection[str] | None = None,
+) -> Rule:
+    """A rule in an author's words. Raises ValueError for an unknown kind in `components`, TypeError for a text where a
+    set is meant."""
+    kinds = names_in(components, "components")
+    if kinds is not None and (unknown := sorted(kinds - _KINDS.keys())):
+        raise ValueError(f"components= names {unknown[0]!r}; the kinds are {', '.join(_KINDS)}.")
+    return Rule(
+        enabled,
+        names=names_in(names, "names"),
+        keys=names_in(keys, "keys"),
+        tags=names_in(tags, "tags"),
+        nouns=None if kinds is None else frozenset(_KINDS[kind] for kind in kinds),
+        version=VersionSpec(eq=version) if isinstance(version, str) else version,
+        at=at,
+    )
 
 
 def names_in(names: Iterable[str] | None, parameter: str) -> frozenset[str] | None:

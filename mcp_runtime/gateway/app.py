@@ -19,6 +19,7 @@ from mcp_runtime.authorization.principals import Principals
 from mcp_runtime.gateway import admission, gets, http_sse, records
 from mcp_runtime.gateway.admission import Address, Doorkeeper, Head
 from mcp_runtime.gateway.hub import Hub
+from mcp_runtime.gateway.kept_state import RememberingSandboxes
 from mcp_runtime.gateway.limits import Limits
 from mcp_runtime.gateway.paging import Pages
 from mcp_runtime.gateway.plan_cache import Plans
@@ -60,16 +61,20 @@ class Gateway:
         outlet: Outlet = to_stderr,
         sessions: Sessions | None = None,
         remotes: Remotes | None = None,
+        remember: bool = True,
     ) -> None:
         """`sessions` is shared by all gateways of a platform; without it this one keeps its own. Without `remotes` no
-        members of kind `remote` are served; they are closed with the gateway."""
+        members of kind `remote` are served; they are closed with the gateway.
+        With `remember` it keeps the state of workers' sessions, which a server in this process keeps itself."""
         self._remotes = remotes
+        self._sessions: Sessions = MemorySessions() if sessions is None else sessions
+        if remember:
+            sandboxes = RememberingSandboxes(sandboxes, self._sessions)
         self._plans = Plans(catalogue, sandboxes, remotes, on_change=self._plan_changed)
         self._principals = Principals(credentials, seconds=settings.principal_seconds)
         self._doorkeeper = Doorkeeper(settings)
         self._challenges = Challenges(settings.public_url)
         self._records = Records(outlet)
-        self._sessions: Sessions = MemorySessions() if sessions is None else sessions
         sealer = Sealer(settings.sealing_key)
         self._services = Services(
             settings=settings,

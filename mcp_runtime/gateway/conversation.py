@@ -9,14 +9,16 @@ from hashlib import sha256
 
 import msgspec
 
-from mcp_runtime.gateway import dispatch
+from mcp_runtime.gateway import dispatch, telling
 from mcp_runtime.gateway.asking import StreamAsker
 from mcp_runtime.gateway.dispatch import Call
 from mcp_runtime.gateway.events import MAX_URI, CallEvents, Way
 from mcp_runtime.gateway.hub import Answer
 from mcp_runtime.gateway.limits import session_refusal
 from mcp_runtime.gateway.services import JSON, Services, Visit, error_message
+from mcp_runtime.gateway.shown_headers import shown
 from mcp_runtime.ports.sessions import Session, SessionLimit, SessionsUnavailable
+from mcp_runtime.ports.workers import Caller
 from mcp_runtime.protocol import codec
 from mcp_runtime.protocol.errors import InvalidParams, McpError, UnknownResource
 from mcp_runtime.protocol.ladder import Handshake, Notification, Reply, Request
@@ -92,10 +94,52 @@ class Conversation:
                 error = message.error if isinstance(message.error, dict) else None
                 result = msgspec.Raw(codec.write(_object(message.result)))
                 hub.answer(Answer(self.session.id, message.id, result, error))
-        elif message.method == "notifications/cancelled":
+            return
+        if message.method == "notifications/cancelled":
             request_id = message.params.get("requestId")
             if isinstance(request_id, (str, int)):
                 hub.cancel(self.session.id, request_id)
+        if telling.hears(self._visit.plan):
+            hub.keep(self._tell_servers(message))
+
+    async def begin_at_servers(self, request: Request) -> None:
+        """Let servers look at the handshake. Raises McpError where one refuses; there is no session then."""
+        try:
+            await telling.begin(self._visit.plan, request.params, self._caller(request.capabilities))
+        except McpError:
+            await self._services.sessions.end(self.session.id)
+            raise
+
+    async def _tell_servers(self, message: Notification) -> None:
+        """Notifications count as calls while servers look at them; beyond the limit they are dropped."""
+        visit, limits = self._visit, self._services.limits
+        try:
+            limits.take_call(visit.principal)
+        except Refusal:
+            return
+        try:
+            await telling.tell(visit.plan, message.method, message.params, self._caller(self.session.capabilities))
+        finally:
+            limits.give_call(visit.principal)
+
+    def _caller(self, capabilities: dict[str, object]) -> Caller:
+        visit, session = self._visit, self.session
+        return Caller(
+            request_id=visit.record.request_id,
+            subject=visit.principal.subject,
+            client_id=visit.principal.client_id,
+            scopes=tuple(sorted(visit.principal.scopes)),
+            protocol_version=session.revision,
+            client_capabilities=capabilities,
+            log_level=session.log_level,
+            session=self._name,
+            headers=shown(visit.head.sent),
+        )
+
+    @property
+    def _name(self) -> str:
+        """What servers know the session by: not its id, which is the client's to know."""
+        return sha256(self.session.id.encode()).hexdigest()
 
     def asker(self, request: Request, way: Way) -> StreamAsker:
         """Questions go out on the stream of the call that asks (S-02)."""
@@ -107,10 +151,17 @@ class Conversation:
         announce = partial(services.hub.announce, visit.plan.endpoint_id)
         events = CallEvents(request, way, announce)
         asker = self.asker(request, way)
-        name = sha256(self.session.id.encode()).hexdigest()
         head, record = visit.head, visit.record
         call = Call(
-            request, head.routing, visit.plan, visit.principal, record, events, asker, session=name, sent=head.sent
+            request,
+            head.routing,
+            visit.plan,
+            visit.principal,
+            record,
+            events,
+            asker,
+            session=self._name,
+            sent=head.sent,
         )
         task = asyncio.create_task(dispatch.answer(call), name="call in a session")
 

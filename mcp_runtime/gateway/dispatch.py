@@ -16,7 +16,7 @@ from mcp_runtime.connectors.upstream import Upstream
 from mcp_runtime.gateway import completion
 from mcp_runtime.gateway.events import CallEvents
 from mcp_runtime.gateway.paging import Pages
-from mcp_runtime.gateway.plans import LIST_KEYS, LIST_METHODS, CompiledPlan
+from mcp_runtime.gateway.plans import COMPLETE, LIST_KEYS, LIST_METHODS, CompiledPlan
 from mcp_runtime.gateway.records import CallRecord
 from mcp_runtime.gateway.shown_headers import shown
 from mcp_runtime.ports.sandboxes import Asker
@@ -107,7 +107,10 @@ def answer_at_once(request: Request, plan: CompiledPlan, pages: Pages, principal
     elif method == "ping":
         result = b"{}"
     elif method == "completion/complete":
-        result = completion.complete(request, plan)
+        nothing = completion.nothing(request, plan)
+        if nothing is None:
+            return None
+        result = nothing
     else:
         return None
     # The list was encoded when it was first asked for; only the id is new.
@@ -118,6 +121,8 @@ async def answer(call: Call) -> bytes:
     """Ask the server, and encode what it says for this client. Raises McpError."""
     if call.request.method in LIST_METHODS:
         return await (_list_for_caller(call) if call.plan.live is None else _list(call, call.plan.live))
+    if call.request.method == COMPLETE:
+        return await _complete(call)
     return encode(call, await ask_server(call))
 
 
@@ -191,6 +196,20 @@ async def _definitions(call: Call, upstream: Upstream) -> list[dict[str, object]
         call.record.reason = f"Not a result of {request.method}."
         raise misbehaved(call.record.request_id)
     return definitions
+
+
+async def _complete(call: Call) -> bytes:
+    """Values for an argument, from the server that has it."""
+    request = call.request
+    found = completion.subject(request, call.plan)
+    assert found.upstream is not None  # else it was answered at once
+    raw = await found.upstream.call(COMPLETE, msgspec.Raw(codec.write(found.params)), caller=call.caller())
+    try:
+        result = completion.shaped(raw, request, call.plan)
+    except ParseError as error:
+        call.record.reason = f"An answer that cannot be sent on: {error.message}"[:200]
+        raise misbehaved(call.record.request_id) from None
+    return b'{"jsonrpc":"2.0","id":' + codec.write(request.id) + b',"result":' + result + b"}"
 
 
 async def _call_tool(call: Call) -> ToolResult | InputRequired:

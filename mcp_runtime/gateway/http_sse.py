@@ -145,6 +145,7 @@ class _Message:
         try:
             if judged.method == "initialize":
                 await self._settle(judged)
+                await self._conversation.begin_at_servers(judged)
             said = answer_at_once(judged, self._visit.plan, services.pages, self._visit.principal)
             said = said or await self._conversation.change(judged)
             if said is None:

@@ -37,13 +37,17 @@ MAX_SCHEMA_DEPTH = 64
 MAX_AUDIENCES = 100
 """Sets of rights for which the parts of one plan are kept."""
 
+COMPLETE = "completion/complete"
+INITIALIZE = "initialize"
+NOTIFICATIONS = "notifications"
+
 CAPABILITIES: dict[str, object] = {
     "tools": {"listChanged": True},
     "resources": {"subscribe": True, "listChanged": True},
     "prompts": {"listChanged": True},
     "logging": {},
 }
-"""All of them, always: the lists work, and may be empty (T-01)."""
+"""These always: the lists work, and may be empty (T-01). Beside them completions, where a server names values."""
 
 
 class PlanError(ValueError):
@@ -169,7 +173,8 @@ class CompiledPlan:
         return result | self._envelope(revision)
 
     def varying(self, method: str) -> Mapping[int, Upstream]:
-        """The members whose part of a list differs by caller: who is asked what this caller sees of it."""
+        """The members whose part of a list differs by caller: who is asked what this caller sees of it. And those who
+        name values (COMPLETE), look at the beginnings of sessions (INITIALIZE) or at notifications (NOTIFICATIONS)."""
         return self._varying[method]
 
     def listing_of(self, method: str, seen: Mapping[int, AbstractSet[str]], revision: Revision) -> dict[str, object]:
@@ -224,11 +229,11 @@ class CompiledPlan:
         document = self._document
         result: dict[str, object]
         if method == "server/discover":
-            result = {"supportedVersions": list(SUPPORTED), "capabilities": CAPABILITIES}
+            result = {"supportedVersions": list(SUPPORTED), "capabilities": self._capabilities}
         elif method == "initialize":
             result = {
                 "protocolVersion": revision.name,
-                "capabilities": CAPABILITIES,
+                "capabilities": self._capabilities,
                 "serverInfo": self.server_info,
             }
         else:
@@ -237,6 +242,10 @@ class CompiledPlan:
         if method in ("server/discover", "initialize") and document.instructions:
             result["instructions"] = document.instructions
         return result | self._envelope(revision)
+
+    @property
+    def _capabilities(self) -> dict[str, object]:
+        return CAPABILITIES | {"completions": {}} if self._varying[COMPLETE] else CAPABILITIES
 
     def _envelope(self, revision: Revision) -> dict[str, object]:
         if not revision.modern:
@@ -267,8 +276,11 @@ _KINDS = {
     "resources/list": "resources",
     "resources/templates/list": "resource_templates",
     "prompts/list": "prompts",
+    COMPLETE: "completions",
+    INITIALIZE: "initialize",
+    NOTIFICATIONS: "notifications",
 }
-"""The lists as `Member.varying` names them."""
+"""What members are asked or told each time, as `Member.varying` names it."""
 LIST_KEYS = {method: key for method, (key, _, _) in _LISTS.items()}
 
 

@@ -127,6 +127,7 @@ class Post:
 
     async def _opened(self, request: ladder.Request) -> Sequence[Header]:
         conversation = await Conversation.open(request, self._visit, self._services)
+        await conversation.begin_at_servers(request)
         return [(b"mcp-session-id", conversation.session.id.encode())]
 
     async def _serve_batch(self, batch: list[object]) -> None:

@@ -20,7 +20,7 @@ import msgspec
 from mcp_runtime.gateway import asking
 from mcp_runtime.gateway.answers import read_responses, unusable, why_not
 from mcp_runtime.gateway.dispatch import Call, ask_server
-from mcp_runtime.gateway.plans import LIST_METHODS
+from mcp_runtime.gateway.plans import COMPLETE, LIST_METHODS
 from mcp_runtime.gateway.sealing import Sealer, Unsealable
 from mcp_runtime.ports.sandboxes import UpstreamError
 from mcp_runtime.ports.sessions import Sessions
@@ -153,8 +153,8 @@ class Rounds:
 
     @staticmethod
     def wanted(call: Call) -> bool:
-        """Whether the client takes part in rounds: it can be asked, or it answers. Lists ask nobody."""
-        if call.request.method in LIST_METHODS:
+        """Whether the client takes part in rounds: it can be asked, or it answers. Lists and completions ask nobody."""
+        if call.request.method in LIST_METHODS or call.request.method == COMPLETE:
             return False
         params = call.request.params
         return bool(call.request.capabilities) or "inputResponses" in params or "requestState" in params

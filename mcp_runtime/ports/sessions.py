@@ -16,6 +16,8 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
+from mcp_runtime.ports.state import KeptStates
+
 IDLE_SECONDS = 30 * 60.0
 """A session that nobody used for so long is over."""
 MAX_EVENTS = 256
@@ -68,7 +70,7 @@ Event: TypeAlias = tuple[str, bytes]
 Listener: TypeAlias = Callable[[bytes], None]
 
 
-class Sessions(Protocol):
+class Sessions(KeptStates, Protocol):
     """Every method raises SessionsUnavailable where the store cannot be reached."""
 
     async def start(self) -> None:

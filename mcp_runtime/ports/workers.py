@@ -73,5 +73,8 @@ class Manifest(msgspec.Struct):
     resource_templates: list[dict[str, object]] = []
     prompts: list[dict[str, object]] = []
     varying: list[str] = []
-    """Which of these four lists differ by caller: by a component's own checks or by middleware. A gateway asks the
-    worker who sees what of them, and shows nobody more (FASTMCP 0.4)."""
+    """Which of these four lists differ by caller: by a component's own checks, by middleware or by session. A gateway
+    asks the worker who sees what of them, and shows nobody more (FASTMCP 0.4).
+
+    And what else the worker is asked or told each time: `completions` where it names values for arguments,
+    `initialize` and `notifications` where its middleware looks at those."""

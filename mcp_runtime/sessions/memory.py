@@ -16,6 +16,7 @@ from mcp_runtime.ports.sessions import (
     SessionCaps,
     SessionLimit,
 )
+from mcp_runtime.ports.state import MAX_STATES, STATE_SECONDS
 from mcp_runtime.sessions.topics import Topics
 
 
@@ -37,6 +38,7 @@ class MemorySessions:
         self._now = now
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._tickets: OrderedDict[str, float] = OrderedDict()
+        self._states: dict[str, OrderedDict[str, tuple[float, bytes]]] = {}
         self._topics = Topics()
 
     async def start(self) -> None:
@@ -113,6 +115,20 @@ class MemorySessions:
             return False
         self._tickets[ticket] = now + seconds
         return True
+
+    async def keep(self, area: str, key: str, value: bytes) -> None:
+        states = self._states.setdefault(area, OrderedDict())
+        states.pop(key, None)
+        states[key] = (self._now() + STATE_SECONDS, value)
+        while len(states) > MAX_STATES:
+            states.popitem(last=False)
+
+    async def kept(self, area: str, key: str) -> bytes | None:
+        until, value = self._states.get(area, {}).get(key, (0.0, b""))
+        return value if until > self._now() else None
+
+    async def drop(self, area: str, key: str) -> bool:
+        return self._states.get(area, {}).pop(key, None) is not None
 
     async def tell(self, topic: str, message: bytes) -> None:
         self._topics.tell(topic, message)

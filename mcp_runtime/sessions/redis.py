@@ -30,6 +30,7 @@ from mcp_runtime.ports.sessions import (
     SessionLimit,
     SessionsUnavailable,
 )
+from mcp_runtime.ports.state import MAX_STATES, STATE_SECONDS
 from mcp_runtime.sessions.topics import Topics
 
 CHANNEL = "stoa:sessions"
@@ -178,6 +179,32 @@ class RedisSessions:
         with _reached():
             return bool(await self._redis.set(f"stoa:redeemed:{ticket}", b"", px=int(seconds * 1000), nx=True))
 
+    async def keep(self, area: str, key: str, value: bytes) -> None:
+        now, lives = time.time(), int(STATE_SECONDS * 1000)
+        async with self._pipeline() as pipe:
+            pipe.set(_state(area, key), value, px=lives)
+            pipe.zadd(_states(area), {key: now})
+            pipe.zremrangebyscore(_states(area), "-inf", now - STATE_SECONDS)
+            pipe.zcard(_states(area))
+            pipe.pexpire(_states(area), lives)
+            _, _, _, count, _ = await pipe.execute()
+        if count > MAX_STATES:
+            with _reached():
+                oldest = await self._redis.zpopmin(_states(area), count - MAX_STATES)
+                await self._redis.delete(*(_state(area, str(name, "utf-8")) for name, _ in oldest))
+
+    async def kept(self, area: str, key: str) -> bytes | None:
+        with _reached():
+            found: bytes | None = await self._redis.get(_state(area, key))
+        return found
+
+    async def drop(self, area: str, key: str) -> bool:
+        async with self._pipeline() as pipe:
+            pipe.delete(_state(area, key))
+            pipe.zrem(_states(area), key)
+            deleted, _ = await pipe.execute()
+        return bool(deleted)
+
     async def tell(self, topic: str, message: bytes) -> None:
         with _reached():
             await self._redis.publish(CHANNEL, topic.encode() + b"\n" + message)
@@ -251,6 +278,14 @@ def _watched(session_id: str) -> str:
 
 def _log(session_id: str, stream: str) -> str:
     return f"stoa:session:{session_id}:log:{stream}"
+
+
+def _states(area: str) -> str:
+    return f"stoa:states:{area}"
+
+
+def _state(area: str, key: str) -> str:
+    return f"stoa:state:{area}:{key}"
 
 
 def _counters(session: Session) -> tuple[str, str]:

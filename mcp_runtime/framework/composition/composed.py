@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mcp_runtime.framework.components.base import Component
 from mcp_runtime.framework.composition.offering import Offering
 from mcp_runtime.framework.composition.sources import LIST_METHODS, Kind, Source
+from mcp_runtime.framework.visibility import in_force
 from mcp_runtime.protocol.errors import UnknownPrompt, UnknownResource, UnknownTool
 
 if TYPE_CHECKING:
@@ -58,17 +59,21 @@ class Composed(Offering):
             return (await self.offer(kind)).encoded(framework_meta=self.include_fastmcp_meta)
         components = await self.listed(kind, context)
         known = self.offer_known(kind)
-        if known is not None and components == list(known):
+        if known is not None and not in_force.get() and components == list(known):
             return known.encoded(framework_meta=self.include_fastmcp_meta)
         return [component.definition(framework_meta=self.include_fastmcp_meta) for component in components]
 
     def lists_dynamically(self, kind: Kind) -> bool:
-        """Whether the list depends on who asks: middleware or `auth=`, here or in a mounted server."""
-        return self.intercepts(LIST_METHODS[kind]) or self._varies(kind)
+        """Whether the list depends on who asks: middleware, `auth=`, a session's rules, here or in a mounted server."""
+        return bool(in_force.get()) or self.intercepts(LIST_METHODS[kind]) or self._varies(kind)
 
     def lists_vary(self, kind: Kind) -> bool:
         """Whether the list may differ by caller. Middleware that only looks on, as loggers do, changes none."""
-        if self._catalogues[kind].guarded or any(source.varies(kind) for source in self._sources):
+        if (
+            self.sessions_switch
+            or self._catalogues[kind].guarded
+            or any(source.varies(kind) for source in self._sources)
+        ):
             return True
         return self._chain is not None and self._chain.reworks(LIST_METHODS[kind])
 
@@ -98,6 +103,21 @@ class Composed(Offering):
         except Exception:  # noqa: BLE001 - another server may fail as it likes
             _log.exception("%r could not be listed; the others go on without it.", source)
             return ()
+
+    @property
+    def sessions_switch(self) -> bool:
+        """Whether code of the server, or of one mounted in it, changes what single sessions see."""
+        if self._sessions_switch is None:
+            from mcp_runtime.framework.session_visibility import code_switches
+
+            self._sessions_switch = code_switches(self) or any(  # type: ignore[arg-type]  # a FastMCP
+                getattr(getattr(source, "server", None), "sessions_switch", False) for source in self._sources
+            )
+        return self._sessions_switch
+
+    @sessions_switch.setter
+    def sessions_switch(self, seen: bool) -> None:
+        self._sessions_switch = seen
 
     # Middleware.
 

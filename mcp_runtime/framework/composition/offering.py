@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mcp_runtime.framework.components.base import Component
 from mcp_runtime.framework.composition.sources import KINDS, Kind, Source
+from mcp_runtime.framework.visibility import in_force
 
 if TYPE_CHECKING:
     from msgspec import Raw
@@ -65,6 +66,7 @@ class Offering:
         self._views: dict[Kind, View[Any]] = {}
         self._varying: dict[Kind, bool] = {}
         self._watchers: list[Callable[[], Watcher | None]] = []
+        self._sessions_switch: bool | None = None
         self._started = False
         self.holders: set[Mount] = set()
         """The parents that have started this server."""
@@ -77,7 +79,7 @@ class Offering:
         """What is offered of one kind, without waiting; None if something has to be loaded first."""
         if not self._sources and not self._transforms:
             return self._catalogues[kind]
-        view = self._views.get(kind)
+        view = None if in_force.get() else self._views.get(kind)
         if (view is None or not view.fresh) and not self._waits:
             view = self._build(kind)
         return view if view is not None and view.fresh else None
@@ -94,7 +96,7 @@ class Offering:
             listed: Sequence[Any] = list(merged.values())
             for transform in self._transforms:
                 listed = await transform.applied(kind, listed)
-            found = self._views[kind] = self._view(kind, merged, listed, 0.0 if self._waits else expiry)
+            found = self._keep(kind, self._view(kind, merged, listed, 0.0 if self._waits else expiry))
         return found
 
     def offer_expires(self, kind: Kind) -> float | None:
@@ -138,7 +140,11 @@ class Offering:
         listed: Sequence[Any] = list(merged.values())
         for transform in self._transforms:
             listed = transform.apply(kind, listed)  # type: ignore[attr-defined]  # unless it waits, which `_waits` says
-        view = self._views[kind] = self._view(kind, merged, listed, expiry)
+        return self._keep(kind, self._view(kind, merged, listed, expiry))
+
+    def _keep(self, kind: Kind, view: View[Any]) -> View[Any]:
+        if not in_force.get():  # what one session sees is worked out for each of its requests
+            self._views[kind] = view
         return view
 
     def _lists(self, kind: Kind) -> tuple[list[Sequence[Component] | None], float | None]:
@@ -188,6 +194,7 @@ class Offering:
     def _changed(self, kind: Kind) -> None:
         self._views.pop(kind, None)
         self._varying.pop(kind, None)
+        self._sessions_switch = self._sessions_switch or None
         for reference in list(self._watchers):
             watcher = reference()
             if watcher is None:

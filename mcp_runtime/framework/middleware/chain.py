@@ -45,6 +45,14 @@ class Chain:
         """Whether somebody's hook is for this method, not only for messages of all kinds, and may change answers."""
         return any(step.reworks for step in self._for(method, "request"))
 
+    @property
+    def hears_notifications(self) -> bool:
+        """Whether somebody's hook is for notifications, not only for messages of all kinds."""
+        return any(
+            not isinstance(one, Middleware) or type(one).on_notification is not Middleware.on_notification
+            for one in self._middleware
+        )
+
     async def run(self, context: MiddlewareContext[Any], final: Handler) -> Any:
         """The answer, by way of every hook that applies. Raises what they raise, and MiddlewareError."""
         method = context.method or ""

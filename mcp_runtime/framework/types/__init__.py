@@ -42,6 +42,14 @@ from mcp_runtime.framework.types.definitions import (
     Root,
     Tool,
 )
+from mcp_runtime.framework.types.lists import (
+    CompleteResult,
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    PromptReference,
+    ResourceTemplateReference,
+)
 from mcp_runtime.framework.types.requests import (
     CallToolRequestParams,
     GetPromptRequestParams,
@@ -87,6 +95,10 @@ __all__ = (
     "BlobResourceContents",
     "CallToolRequestParams",
     "CallToolResult",
+    "CompleteResult",
+    "Completion",
+    "CompletionArgument",
+    "CompletionContext",
     "ContentBlock",
     "CreateMessageRequest",
     "CreateMessageRequestParams",
@@ -120,6 +132,7 @@ __all__ = (
     "Prompt",
     "PromptArgument",
     "PromptMessage",
+    "PromptReference",
     "ReadResourceRequestParams",
     "ReadResourceResult",
     "Request",
@@ -127,6 +140,7 @@ __all__ = (
     "ResourceContents",
     "ResourceLink",
     "ResourceTemplate",
+    "ResourceTemplateReference",
     "Root",
     "SamplingCapability",
     "SamplingMessage",

@@ -11,6 +11,8 @@ from mcp_runtime.framework.types.definitions import Prompt, Resource, ResourceTe
 __all__ = (
     "CompleteResult",
     "Completion",
+    "CompletionArgument",
+    "CompletionContext",
     "ListPromptsResult",
     "ListResourceTemplatesResult",
     "ListResourcesResult",
@@ -61,6 +63,19 @@ class PromptReference(Model):
 class ResourceTemplateReference(Model):
     type: str = "ref/resource"
     uri: str
+
+
+class CompletionArgument(Model):
+    """An argument, and what was typed of it so far."""
+
+    name: str
+    value: str
+
+
+class CompletionContext(Model):
+    """The arguments that have their values already."""
+
+    arguments: dict[str, str] | None = None
 
 
 class Completion(Model):

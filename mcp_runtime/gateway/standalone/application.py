@@ -192,7 +192,8 @@ class _Neighbourhood:
 
 def _gateway(server: FastMCP, *, transport: str, quiet: bool) -> Gateway:
     ports = LocalServer(server, transport=transport, quiet=quiet)
-    return Gateway(ports, ports, ports, GatewaySettings(public_url=f"http://{_INSIDE}"), outlet=_nowhere)
+    settings = GatewaySettings(public_url=f"http://{_INSIDE}")
+    return Gateway(ports, ports, ports, settings, outlet=_nowhere, remember=False)
 
 
 def _nowhere(lines: bytes) -> None:

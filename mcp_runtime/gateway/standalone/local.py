@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mcp_runtime.framework.auth.tokens import AccessToken, current_access_token
-from mcp_runtime.framework.serving import serve
+from mcp_runtime.framework.serving import serve, wants
 from mcp_runtime.ports.plans import Member, PlanDocument
 from mcp_runtime.ports.sandboxes import UpstreamError
 from mcp_runtime.ports.workers import Caller, Manifest, Worker
@@ -48,7 +48,7 @@ def plan(server: FastMCP) -> PlanDocument:
         server_name=server.name,
         server_version=server.version,
         instructions=server.instructions,
-        members=(Member(ENDPOINT, "python", _WORKER),),
+        members=(Member(ENDPOINT, "python", _WORKER, varying=tuple(wants(server))),),
         live=True,
     )
 

@@ -14,6 +14,7 @@ from mcp_runtime.ports.workers import Caller
 from mcp_runtime.protocol.errors import McpError, MethodNotFound
 from mcp_runtime.sandbox.guest import frames
 from mcp_runtime.sandbox.guest.frames import Kind
+from mcp_runtime.sandbox.guest.kept_state import KeptState
 from mcp_runtime.sandbox.guest.link import Link
 
 LOGS_PER_SECOND = 200
@@ -48,6 +49,8 @@ class CallExchange:
     def __init__(self, link: Link, call: int, caller: Caller, loop: asyncio.AbstractEventLoop, thread: int) -> None:
         self.caller = caller
         self.request_id = caller.request_id
+        self.state_store = KeptState(self)
+        """Where the framework keeps what sessions remember."""
         self._link = link
         self._call = call
         self._loop = loop

@@ -17,6 +17,8 @@ from mcp_runtime.ports.sessions import (
     Sessions,
     SessionsUnavailable,
 )
+from mcp_runtime.sessions import memory
+from mcp_runtime.sessions import redis as redis_store
 from mcp_runtime.sessions.memory import MemorySessions
 from mcp_runtime.sessions.redis import RedisSessions
 from tests.support.waiting import wait_until_async
@@ -238,3 +240,26 @@ async def test_a_store_that_is_away_says_so(tmp_path: object) -> None:
 
     with pytest.raises(SessionsUnavailable):
         await store.find("x")
+
+
+async def test_a_state_is_kept_for_its_area_until_it_is_dropped(sessions: Sessions) -> None:
+    area, other = secrets.token_hex(8), secrets.token_hex(8)
+
+    await sessions.keep(area, "k", b"1")
+    await sessions.keep(area, "k", b"2")
+
+    assert await sessions.kept(area, "k") == b"2"
+    assert await sessions.kept(other, "k") is None
+    assert [await sessions.drop(area, "k"), await sessions.drop(area, "k")] == [True, False]
+    assert await sessions.kept(area, "k") is None
+
+
+async def test_of_too_many_states_the_oldest_goes(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    for store in (memory, redis_store):
+        monkeypatch.setattr(store, "MAX_STATES", 2)
+    area = secrets.token_hex(8)
+
+    for key in ("first", "second", "third"):
+        await sessions.keep(area, key, key.encode())
+
+    assert [await sessions.kept(area, key) for key in ("first", "second", "third")] == [None, b"second", b"third"]
