@@ -211,12 +211,12 @@ class ApiUpstream:
 
     async def _tried(self, session: Session, operation: Operation, outgoing: Outgoing, entry: Entry) -> httpx2.Response:
         client = session.client(self._api.base_url)
-        request = _built(client, self._api.base_url, operation, outgoing, entry)
+        request = built(client, self._api.base_url, operation, outgoing, entry)
         try:
             if operation.method in _HARMLESS:
                 with contextlib.suppress(httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
                     return await client.send(request)  # a kept connection may have been closed from the other side
-                request = _built(client, self._api.base_url, operation, outgoing, entry)
+                request = built(client, self._api.base_url, operation, outgoing, entry)
             return await client.send(request)
         except httpx2.TimeoutException as error:
             raise TimeoutError from error
@@ -260,7 +260,7 @@ def _body_info(body: Body) -> RequestBodyInfo:
     )
 
 
-def _built(
+def built(
     client: httpx2.AsyncClient, base_url: str, operation: Operation, outgoing: Outgoing, entry: Entry
 ) -> httpx2.Request:
     """Our credentials stand last, so that no argument stands in their place."""
@@ -268,10 +268,12 @@ def _built(
     headers = {name: value for name, value in outgoing.headers.items() if name.lower() not in taken} | entry.headers
     headers.setdefault("accept", "application/json, */*;q=0.5")
     cookies = [*outgoing.cookies, *entry.cookies]
-    query = "&".join([*outgoing.query, *entry.query])
+    # Of the document's own making: some tell operations apart by a query or a fragment in the path.
+    path, _, own = outgoing.path.partition("#")[0].partition("?")
+    query = "&".join(part for part in (own, *outgoing.query, *entry.query) if part)
     request = client.build_request(
         operation.method,
-        base_url.rstrip("/") + outgoing.path + (f"?{query}" if query else ""),
+        base_url.rstrip("/") + path + (f"?{query}" if query else ""),
         headers=headers,
         content=outgoing.content,
         files=outgoing.files,

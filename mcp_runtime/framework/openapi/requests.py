@@ -107,6 +107,8 @@ def header_of(parameter: ParameterInfo, value: Any) -> str:
     text = json.dumps(value) if parameter.as_json else _plain(parameter, value)
     if _has_controls(text):
         raise ToolError(f"The header {parameter.name!r} cannot hold line breaks or control characters.")
+    if not text.isascii():
+        raise ToolError(f"The header {parameter.name!r} holds ASCII characters only.")
     return text
 
 

@@ -41,22 +41,33 @@ class Schemas:
     def properties_of(self, schema: Any) -> tuple[dict[str, Schema], list[str]] | None:
         """The members and the required ones of a plain object; None for anything that is not just that."""
         properties: dict[str, Schema] = {}
-        required: list[str] = []
-        return (properties, required) if self._collect(schema, properties, required, 0) and properties else None
+        wanted: list[str] = []
+        unseen: set[str] = set()
+        if not self._collect(schema, properties, wanted, unseen, 0) or not properties:
+            return None
+        required = [name for name in dict.fromkeys(wanted) if name not in unseen]
+        for name in required:
+            properties.setdefault(name, {})  # wanted, and not described
+        return properties, required
 
-    def _collect(self, schema: Any, properties: dict[str, Schema], required: list[str], depth: int) -> bool:
+    def _collect(
+        self, schema: Any, properties: dict[str, Schema], required: list[str], unseen: set[str], depth: int
+    ) -> bool:
+        """Whether it is a plain object. `unseen` are the members that only the other side writes."""
         schema = self._document.resolved(schema)
         if depth > _LONGEST_ALL_OF or not isinstance(schema, Mapping):
             return False
         if any(key in schema for key in ("oneOf", "anyOf", "not", "if")) or schema.get("type", "object") != "object":
             return False
         for part in schema.get("allOf") or ():
-            if not self._collect(part, properties, required, depth + 1):
+            if not self._collect(part, properties, required, unseen, depth + 1):
                 return False
         for name, member in (schema.get("properties") or {}).items():
-            if not self._is_left_out(member):
+            if self._is_left_out(member):
+                unseen.add(str(name))
+            else:
                 properties[str(name)] = self.converted(member)
-        required += [name for name in schema.get("required") or () if name in properties and name not in required]
+        required += [name for name in schema.get("required") or () if isinstance(name, str)]
         return True
 
     def _convert(self, node: Any, depth: int) -> Any:
@@ -76,7 +87,8 @@ class Schemas:
             if key in _DROPPED or str(key).startswith("x-"):
                 continue
             if key in _VALUES:
-                result[key] = value
+                if key != "examples" or isinstance(value, list):  # one object of them is OpenAPI's, and no schema's
+                    result[key] = value
             elif key in _NAMED and isinstance(value, Mapping):
                 result[key] = {
                     str(name): self._convert(member, depth + 1)

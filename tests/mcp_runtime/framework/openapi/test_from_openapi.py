@@ -214,6 +214,8 @@ async def test_headers_and_cookies_are_sent_and_cannot_be_broken_out_of() -> Non
     assert (headers["x-ids"], headers["cookie"]) == ("1,2", "sort=a%3Bb")
     with pytest.raises(ToolError, match="cannot hold line breaks"):
         await called(spec, api, **{"X-Ids": ["1\r\nx: y"]})
+    with pytest.raises(ToolError, match="holds ASCII characters only"):
+        await called(spec, api, **{"X-Ids": ["ü"]})
 
 
 @pytest.mark.fastmcp("K-09", status="safer")
