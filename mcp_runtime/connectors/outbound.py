@@ -43,7 +43,11 @@ class AddressRefused(ClientError):
 
 
 class CredentialRefused(ClientError):
-    """The upstream answered 401 or 403."""
+    """The upstream answered 401, and so takes no such credential, or 403, and gives it no such right."""
+
+    def __init__(self, message: str, *, status: int = 401) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class CredentialMissing(ClientError):
@@ -186,7 +190,7 @@ class _Bounded(httpx2.AsyncByteStream):
 
 async def _judge(answer: httpx2.Response) -> None:
     if answer.status_code in (401, 403):
-        raise CredentialRefused(f"{answer.url.host} answered {answer.status_code}.")
+        raise CredentialRefused(f"{answer.url.host} answered {answer.status_code}.", status=answer.status_code)
     if 300 <= answer.status_code < 400:
         raise Redirected(f"{answer.url.host} answered {answer.status_code}: redirects are not followed.")
 

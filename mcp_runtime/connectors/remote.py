@@ -20,12 +20,14 @@ from mcp_runtime.client.transports.base import Transport
 from mcp_runtime.client.transports.http import StreamableHttpTransport
 from mcp_runtime.client.transports.http_sse import SSETransport
 from mcp_runtime.connectors.failures import pass_on
+from mcp_runtime.connectors.lending import Lending
 from mcp_runtime.connectors.openapi import Apis
-from mcp_runtime.connectors.outbound import guarded_client
+from mcp_runtime.connectors.outbound import CredentialRefused, guarded_client
 from mcp_runtime.connectors.relaying import ABILITIES, Listening, Relay
 from mcp_runtime.connectors.remote_failures import explain, timed_out
 from mcp_runtime.framework.errors import ClientError
 from mcp_runtime.framework.types import InitializeResult
+from mcp_runtime.ports.connections import Connections, Lent, NoConnections
 from mcp_runtime.ports.credentials import Secrets
 from mcp_runtime.ports.plans import Remote
 from mcp_runtime.ports.sandboxes import Asker, EventSink, UpstreamError
@@ -47,10 +49,16 @@ class Remotes:
     """The connections of one process: to MCP servers, and as `apis` to others. No start; `aclose` ends them all."""
 
     def __init__(
-        self, secrets: Secrets, *, networks: Sequence[str] = (), now: Callable[[], float] = time.monotonic
+        self,
+        secrets: Secrets,
+        *,
+        connections: Connections | None = None,
+        networks: Sequence[str] = (),
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`networks` are those that the operator lets tenants reach beside the public Internet."""
         self.apis = Apis(secrets, networks=networks, now=now)
+        self.lending = Lending(connections or NoConnections(), now=now)
         self._secrets = secrets
         self._networks = networks
         self._now = now
@@ -63,16 +71,16 @@ class Remotes:
     def upstream(self, remote: Remote) -> RemoteUpstream:
         return RemoteUpstream(remote, self)
 
-    def connection(self, remote: Remote, caller: Caller, asker: Asker | None) -> Connection:
-        """The one that this caller has, or a new one that is not open yet."""
+    def connection(self, remote: Remote, caller: Caller, asker: Asker | None, lent: Lent | None = None) -> Connection:
+        """The one that this caller has with this credential, or a new one that is not open yet."""
         abilities = _abilities(caller) if asker is not None else {}
         key = (remote.server_id, remote.revision_id, caller.subject, msgspec.json.encode(abilities).decode())
         connection = self._connections.pop(key, None)
-        if connection is None or connection.lost:
+        if connection is None or connection.lost or connection.lent != lent:
             if connection is not None:
                 self._leaving.add(connection)
             self._make_room()
-            connection = Connection(remote, abilities, self._secrets, self._client(remote))
+            connection = Connection(remote, abilities, self._secrets, self._client(remote), lent)
         self._connections[key] = connection  # the last one is the one used last
         connection.used_at = self._now()
         return connection
@@ -136,9 +144,36 @@ class RemoteUpstream:
         on_event: EventSink | None = None,
         asker: Asker | None = None,
     ) -> msgspec.Raw:
-        """A call is sent once: whether the upstream did what it was asked before it failed is not ours to guess."""
-        connection = self._remotes.connection(self._remote, caller, asker)
+        """A call is sent once: whether the upstream did what it was asked before it failed is not ours to guess.
+
+        But for one whose credential it did not take: that is sent again where there is another credential.
+        """
         decoded: dict[str, Any] = msgspec.json.decode(params)
+        try:
+            lent = await self._remotes.lending.lent(self._remote, caller, asker)
+            try:
+                return await self._send(method, decoded, lent, caller, on_event, asker)
+            except CredentialRefused as error:
+                if lent is None or error.status != 401:
+                    raise
+            lent = await self._remotes.lending.lent(self._remote, caller, asker, refused=lent.token)
+            return await self._send(method, decoded, lent, caller, on_event, asker)
+        except ClientError as error:
+            raise explain(error, caller.request_id) from error
+
+    async def _send(
+        self,
+        method: str,
+        decoded: dict[str, Any],
+        lent: Lent | None,
+        caller: Caller,
+        on_event: EventSink | None,
+        asker: Asker | None,
+    ) -> msgspec.Raw:
+        """Raises McpError, ClientError."""
+        connection = self._remotes.connection(self._remote, caller, asker, lent)
+        if on_event is not None:
+            on_event("stoa/credential", msgspec.Raw(msgspec.json.encode(connection.credential)))
         try:
             async with asyncio.timeout(self._remote.seconds) as deadline:
                 await connection.opened()
@@ -146,9 +181,9 @@ class RemoteUpstream:
                 result = await connection.request(method, decoded, listening, progress=caller.progress)
         except McpError as error:
             raise pass_on(UpstreamError(error.code, error.message, error.data)) from None
-        except ClientError as error:
+        except ClientError:
             connection.lost = True
-            raise explain(error, caller.request_id) from error
+            raise
         except TimeoutError as error:
             raise timed_out(caller.request_id) from error
         return msgspec.Raw(msgspec.json.encode(result))
@@ -157,9 +192,17 @@ class RemoteUpstream:
 class Connection:
     """One caller's connection to one remote server, opened when it is first needed."""
 
-    def __init__(self, remote: Remote, abilities: dict[str, Any], secrets: Secrets, client: httpx2.AsyncClient) -> None:
+    def __init__(
+        self,
+        remote: Remote,
+        abilities: dict[str, Any],
+        secrets: Secrets,
+        client: httpx2.AsyncClient,
+        lent: Lent | None = None,
+    ) -> None:
         self.relay = Relay(abilities=abilities, log=_heard)
         self.pool = (remote.server_id, remote.revision_id)
+        self.lent = lent
         self.used_at = 0.0
         self.lost = False
         """What it was connected to is gone: the next call opens another one."""
@@ -169,18 +212,28 @@ class Connection:
         self._transport: Transport | None = None
         self._turn = asyncio.Lock()
 
+    @property
+    def credential(self) -> str:
+        """Whose it is: a connection's identifier, `server` for the server's own secret, or nothing."""
+        return self.lent.connection_id if self.lent else "server" if self._remote.header else ""
+
     async def opened(self) -> None:
         """Raises ClientError, McpError."""
         if self._transport is not None:
             return
         async with self._turn:
             if self._transport is None:
-                headers = await credential(self._remote, self._secrets)
+                headers = await self._headers()
                 transport = transport_to(self._remote, headers, self._client)
                 await introduced(transport, self.relay)
                 if self._remote.marked:
                     await transport.request("tools/list", {})
                 self._transport = transport
+
+    async def _headers(self) -> dict[str, str]:
+        if self.lent is None:
+            return await credential(self._remote, self._secrets)
+        return {"Authorization": f"Bearer {self.lent.token}"}
 
     async def request(
         self, method: str, params: dict[str, Any], listening: Listening, *, progress: bool

@@ -289,13 +289,16 @@ async def _use(
     meta = _passed_on(request.params.get("_meta"))
     if meta:
         params["_meta"] = meta
-    raw = await upstream.call(
-        request.method,
-        msgspec.Raw(codec.write(params)),
-        caller=call.caller(),
-        on_event=call.events,
-        asker=call.asker,
-    )
+    try:
+        raw = await upstream.call(
+            request.method,
+            msgspec.Raw(codec.write(params)),
+            caller=call.caller(),
+            on_event=call.events,
+            asker=call.asker,
+        )
+    finally:
+        call.record.credential = call.events.credential
     try:
         if call.rounds and _INPUT_REQUIRED_MARK.search(raw):
             # The words may be part of an ordinary result, which is then no InputRequired.

@@ -51,9 +51,11 @@ class Way(Protocol):
 class CallEvents:
     """Where a worker's notifications about one call go. `request` and `way` change when a parked call goes on."""
 
-    __slots__ = ("_announce", "_lowest", "_progress", "_request", "way")
+    __slots__ = ("_announce", "_lowest", "_progress", "_request", "credential", "way")
 
     def __init__(self, request: Request, way: Way, announce: Announce) -> None:
+        self.credential = ""
+        """What the connector used at the upstream; only connectors say so."""
         self._announce = announce
         self._progress = -math.inf
         self.redirect(request, way)
@@ -77,6 +79,8 @@ class CallEvents:
                     self._announce(method, codec.write(updated))
             elif method == "stoa/close_stream":
                 self.way.leave()
+            elif method == "stoa/credential":
+                self.credential = msgspec.json.decode(params, type=str)
         except (msgspec.MsgspecError, ParseError, RecursionError, ValueError):
             return
 

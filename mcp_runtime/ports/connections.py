@@ -18,7 +18,7 @@ class ConnectionNeeded(Exception):
     """Somebody has to log in at the upstream first, at an address of ours that leads there."""
 
     def __init__(self, server: str, url: str) -> None:
-        super().__init__(f"Nobody is connected to {server}.")
+        super().__init__(f"Nobody is connected to {server}: open {url} and log in.")
         self.server = server
         self.url = url
 
@@ -26,9 +26,10 @@ class ConnectionNeeded(Exception):
 class Connections(Protocol):
     """Asked at most every few seconds for each caller."""
 
-    async def lent(self, tenant_id: str, server_id: str, subject: str, *, refused: str = "") -> Lent | None:
-        """The token with which this caller calls the server; None where the server takes no connections.
+    async def lent(self, tenant_id: str, server_id: str, subject: str, *, url: str, refused: str = "") -> Lent | None:
+        """The token with which this caller calls the server at `url`; None where it takes no connections.
 
+        A token goes to the address that it was given for, and to no other one that the server may have by now.
         `refused` is a token that the upstream did not take: another one is had, or a log-in is needed.
         Raises ConnectionNeeded, ClientError when the authorization server cannot be asked.
         """
@@ -37,5 +38,5 @@ class Connections(Protocol):
 class NoConnections:
     """For a runtime without a control plane."""
 
-    async def lent(self, tenant_id: str, server_id: str, subject: str, *, refused: str = "") -> Lent | None:
+    async def lent(self, tenant_id: str, server_id: str, subject: str, *, url: str, refused: str = "") -> Lent | None:
         return None
