@@ -32,6 +32,7 @@ from controlplane import urls  # noqa: F401 - the first request shall not pay fo
 from controlplane.api.bodies import Application, BodyLimit, Receive, Scope, Send
 from controlplane.calls.writing import CallWriter
 from controlplane.composition.catalogue import DatabaseCatalogue
+from controlplane.connections.lending import DatabaseConnections
 from controlplane.dashboard.routing import websocket_urlpatterns
 from controlplane.issuer.trust import DatabaseTrust
 from controlplane.issuer.urls import serves as issuer_serves
@@ -64,7 +65,9 @@ class Runtime:
                 sealing_key=derived_key(settings.SECRET_KEY, "gateway sealing"),
             ),
             sessions=RedisSessions(settings.REDIS_URL),
-            remotes=Remotes(DatabaseSecrets(), networks=settings.STOA_FETCH_NETWORKS),
+            remotes=Remotes(
+                DatabaseSecrets(), connections=DatabaseConnections(), networks=settings.STOA_FETCH_NETWORKS
+            ),
             outlet=self._keep,
         )
 

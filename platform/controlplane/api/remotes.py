@@ -6,8 +6,10 @@ These views wait for other people's servers, so they do not hold a transaction m
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
+import msgspec
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
@@ -18,12 +20,15 @@ from rest_framework.response import Response
 
 from controlplane.api.base import TenantView
 from controlplane.api.serializers import RevisionSerializer
+from controlplane.connections.errors import UpstreamLoginFailed
+from controlplane.connections.lending import DatabaseConnections
 from controlplane.registry import remotes, services
 from controlplane.registry.errors import RevisionNotFound, WrongKind
 from controlplane.registry.models import Server
 from controlplane.registry.probing import Found, probe
 from controlplane.registry.source import CREDENTIAL, Source, read_source
 from controlplane.vault import services as vault
+from mcp_runtime.framework.errors import ClientError
 from tenants.context import acting_for
 from tenants.roles import require
 
@@ -102,6 +107,26 @@ class RemoteView(TenantView):
             body = {"changed": changed, "revision": revision, "found": found}
             return Response(SavedSerializer(body, context={"tenant": self.kwargs["tenant"]}).data)
 
+    def probed(self, slug: str, source: Source, secret: str | None) -> Found:
+        """With the caller's connection where callers of the server have such; it is not saved as the server's."""
+        token = self._lent(slug, source.url) if secret is None else None
+        if token is None:
+            return _probed(source, secret)
+        found = _probed(msgspec.structs.replace(source, header="Authorization", scheme="Bearer"), token)
+        return replace(found, source=msgspec.structs.replace(found.source, header=None, scheme=""))
+
+    def _lent(self, slug: str, url: str) -> str | None:
+        tenant_id, subject = self.principal.tenant, self.principal.subject
+        with acting_for(tenant_id):
+            server = Server.objects.filter(slug=slug).first()
+        if server is None:
+            return None
+        try:
+            lent = async_to_sync(DatabaseConnections().lent)(tenant_id, server.id, subject, url=url)
+        except ClientError as error:
+            raise UpstreamLoginFailed(str(error)) from error
+        return lent.token if lent else None
+
 
 class Probe(RemoteView):
     permissions: ClassVar = {"post": "servers:write"}
@@ -122,7 +147,7 @@ class Remote(RemoteView):
         source, secret = _wanted(request)
         if secret is not None:
             require(self.principal, "secrets:write")
-        return self.saved(server, _probed(source, secret), secret, always=True)
+        return self.saved(server, self.probed(server, source, secret), secret, always=True)
 
 
 class Refresh(RemoteView):
@@ -139,7 +164,7 @@ class Refresh(RemoteView):
                 raise RevisionNotFound("current")
             source = read_source(found.current_revision.source)
         secret = vault.environment(self.principal.tenant, found.id).get(CREDENTIAL) if source.header else None
-        return self.saved(found.slug, _probed(source, secret), None, always=False)
+        return self.saved(found.slug, self.probed(found.slug, source, secret), None, always=False)
 
 
 def _wanted(request: Request) -> tuple[Source, str | None]:

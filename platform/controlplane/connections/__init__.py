@@ -1,0 +1,1 @@
+"""Connections: people's and tenants' own credentials at servers that run elsewhere."""
