@@ -9,7 +9,7 @@ from ulid import ULID
 
 Prefix = Literal[
     "ten", "usr", "mem", "dek", "srv", "rev", "ep", "epv", "mnt", "key", "aud", "sec", "log", "req",
-    "cli", "con", "grt", "sgk",
+    "cli", "con", "grt", "sgk", "ups", "cnx", "cna",
 ]  # fmt: skip
 
 ID_LENGTH = 30

@@ -11,5 +11,6 @@ urlpatterns = [
     path("readyz", health.ready),
     path("api/v1/", include("controlplane.api.urls")),
     path("", include("controlplane.issuer.urls")),
+    path("", include("controlplane.connections.urls")),
     path("", include("controlplane.dashboard.urls")),
 ]

@@ -20,10 +20,12 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from controlplane.composition import errors as composition
+from controlplane.connections import errors as connections
 from controlplane.issuer.errors import ClientNotFoundError, GrantNotFoundError, InvalidClientError
 from controlplane.keys.services import InvalidKeyError, KeyNotFoundError
 from controlplane.registry import errors as registry
 from controlplane.vault.services import InvalidSecretError, SecretNotFoundError
+from mcp_runtime.ports.connections import ConnectionNeeded
 from mcp_runtime.sandbox.bundle import BundleError
 from tenants.identifiers import new_id
 from tenants.roles import NotPermittedError
@@ -79,6 +81,10 @@ _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (composition.DraftChanged, 412, "", ""),
     (composition.CompositionError, 409, "", ""),
     (BundleError, 422, "", ""),
+    (ConnectionNeeded, 409, "connection_needed", "Open the address in a browser in which you are signed in here."),
+    (connections.NoUpstreamLogin, 404, "", ""),
+    (connections.LoginNotYours, 404, "", ""),
+    (connections.ConnectionsError, 422, "", ""),
     (ClientNotFoundError, 404, "program_not_found", "List what exists: GET …/programs."),
     (InvalidClientError, 422, "invalid_program", _AGAIN),
     (GrantNotFoundError, 404, "login_not_found", "List what exists: GET …/logins."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from controlplane.api import calls, endpoints, identity, keys, logs, openapi, remotes, servers, tenants, vault
+from controlplane.api import calls, connections, endpoints, identity, keys, logs, openapi, remotes, servers, tenants, vault
 from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
@@ -17,6 +17,8 @@ urlpatterns = [
     path("tenants/<name:tenant>/servers/<name:server>/rollback", servers.Rollback.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/remote", remotes.Remote.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/refresh", remotes.Refresh.as_view()),
+    path("tenants/<name:tenant>/servers/<name:server>/upstream", connections.UpstreamLogin.as_view()),
+    path("tenants/<name:tenant>/servers/<name:server>/connection", connections.ServerConnection.as_view()),
     path("tenants/<name:tenant>/remotes/probe", remotes.Probe.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/openapi", openapi.Api.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/openapi/sync", openapi.Sync.as_view()),

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "controlplane.registry",
     "controlplane.composition",
     "controlplane.issuer",
+    "controlplane.connections",
     "controlplane.api",
     "controlplane.dashboard",
     "controlplane.cli",
