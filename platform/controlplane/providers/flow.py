@@ -24,7 +24,7 @@ from controlplane.providers.addresses import redirect_uri
 from controlplane.providers.errors import SignInRefused
 from controlplane.providers.models import Provider
 from controlplane.providers.people import Person
-from controlplane.providers.services import digest, find_provider, keep_attempt
+from controlplane.providers.services import digest, find_provider, keep_attempt, mark_tested
 from controlplane.providers.tracing import Trace
 from tenants.context import acting_for
 from tenants.lookups import TenantSummary
@@ -98,7 +98,7 @@ def finish(request: HttpRequest, tenant: TenantSummary, slug: str) -> str:
             step.detail = "It belongs to a sign-in that this browser began."
         person = _identify(tenant, provider, begun, answer, request, trace)
         if begun.test:
-            _passed(request, tenant, provider, begun, trace)
+            _passed(tenant, provider, begun, trace)
             return f"/tenants/{tenant.slug}/identity-providers/{slug}/"
         with trace.step("Admit the person") as step:
             user, principal = _admit(tenant, provider, person)
@@ -185,14 +185,10 @@ def _kept(request: HttpRequest) -> dict[str, dict[str, Any]]:
     return dict(request.session.get(_KEPT) or {})
 
 
-def _passed(request: HttpRequest, tenant: TenantSummary, provider: Provider, begun: Begun, trace: Trace) -> None:
+def _passed(tenant: TenantSummary, provider: Provider, begun: Begun, trace: Trace) -> None:
     """The configuration may be switched on if it is still the one that was tested."""
     with trace.step("Compare the configuration") as step, acting_for(tenant.id):
-        current = Provider.objects.select_for_update().get(pk=provider.pk)
-        if digest(current) != begun.test:
-            raise SignInRefused("The configuration was changed during the test.", "Test it again.")
-        current.tested = begun.test
-        current.save(update_fields=["tested"])
+        mark_tested(provider, begun.test)
         step.detail = "It may be switched on as it is."
     _keep_attempt(tenant, provider, trace, test=True, succeeded=True)
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from controlplane.announcements import KEYS, announce_on_commit
 from controlplane.audit.services import record
-from controlplane.providers.errors import InvalidProvider, NotTested, ProviderNotFound
+from controlplane.providers.errors import InvalidProvider, NotTested, ProviderNotFound, SignInRefused
 from controlplane.providers.kinds import DEFAULTS, KINDS, Kind, fits
 from controlplane.providers.models import Attempt, Provider
 from controlplane.providers.tracing import Trace
@@ -141,6 +141,15 @@ def delete_provider(slug: str, *, acting: Principal | None) -> None:
     provider.delete()
     announce_on_commit(KEYS, "*")
     record("identity_provider.deleted", tenant_id=provider.tenant_id, acting=acting, target=target, before=before)
+
+
+def mark_tested(provider: Provider, tested: str) -> None:
+    """Its test has passed with this configuration. Raises SignInRefused if it is another by now."""
+    current = Provider.objects.select_for_update().get(pk=provider.pk)
+    if digest(current) != tested:
+        raise SignInRefused("The configuration was changed during the test.", "Test it again.")
+    current.tested = tested
+    current.save(update_fields=["tested"])
 
 
 def digest(provider: Provider) -> str:

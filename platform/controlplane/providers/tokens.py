@@ -100,6 +100,12 @@ def unverified(token: str) -> dict[str, Any]:
         return {}
 
 
+def usable(keys: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of the keys that a token could be verified with; `one without a name` where it has none."""
+    fitting = [key for key in keys if any(_fits(key, algorithm) for algorithm in ALGORITHMS)]
+    return [str(key.get("kid", "one without a name"))[:60] for key in fitting if _imported(key) is not None]
+
+
 def _find(keys: Sequence[Mapping[str, Any]], kid: object, algorithm: str) -> RSAKey | ECKey | OKPKey | None:
     """The key of that name; a token that names none can be checked only where there is just one."""
     fitting = [key for key in keys if _fits(key, algorithm)]
