@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mcp_runtime.framework import aliases
+from mcp_runtime.framework.console.environments import Wanted, of_configuration, prepare
 from mcp_runtime.framework.errors import FrameworkError
 
 if TYPE_CHECKING:
@@ -46,10 +47,15 @@ class Loaded:
     """The folder whose files it is made of."""
 
 
-def load(source: str | None, arguments: Sequence[str] = ()) -> Loaded:
-    """Raises SourceError, EntrypointError, and whatever the file raises."""
+def load(source: str | None, arguments: Sequence[str] = (), wanted: Wanted | None = None) -> Loaded:
+    """With `wanted`, what that and the configuration name is installed first.
+
+    Raises SourceError, EntrypointError, EnvironmentFault, and whatever the file raises.
+    """
     aliases.install()
     source = source or _usual()
+    if wanted is not None:
+        prepare(_configured_environment(source).joined(wanted))
     if re.match(r"https?://", source):
         return Loaded(_proxy(source))
     path, name = _split(source)
@@ -60,6 +66,13 @@ def load(source: str | None, arguments: Sequence[str] = ()) -> Loaded:
     if path.suffix != ".py":
         raise SourceError(f"{path.name} is no Python file. Name a .py file, a .json configuration or an address.")
     return Loaded(_server(path, name, arguments), watched=path.resolve().parent)
+
+
+def _configured_environment(source: str) -> Wanted:
+    path = Path(source)
+    if path.suffix != ".json" or not path.is_file():
+        return Wanted()
+    return of_configuration(_document(path).get("environment"), path.parent)
 
 
 def locate(source: str | None) -> Path | None:
@@ -107,12 +120,7 @@ def _import(path: Path, arguments: Sequence[str]) -> ModuleType:
 
 def _configured(path: Path, arguments: Sequence[str]) -> Loaded:
     """`mcp.json` names servers to be one; `fastmcp.json` a file, and how to run it."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SourceError(f"{path.name} is not JSON: {error}.") from error
-    if not isinstance(document, dict):
-        raise SourceError(f"{path.name} is no object.")
+    document = _document(path)
     if "mcpServers" in document:
         return Loaded(_proxy(document), watched=path.resolve().parent)
     source = document.get("source")
@@ -127,6 +135,16 @@ def _configured(path: Path, arguments: Sequence[str]) -> Loaded:
     server = _server(file, source.get("entrypoint"), arguments or [str(one) for one in wanted.pop("args", ())])
     wanted.pop("args", None)
     return Loaded(server, wanted, watched=file.resolve().parent)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SourceError(f"{path.name} is not JSON: {error}.") from error
+    if not isinstance(document, dict):
+        raise SourceError(f"{path.name} is no object.")
+    return document
 
 
 def _prepare(wanted: dict[str, Any], folder: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mcp_runtime.framework.console import loading
+from mcp_runtime.framework.console.environments import Wanted
 from mcp_runtime.framework.errors import FrameworkError
 
 __all__ = ("VERBS", "main")
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "fastmcp") -> in
 def _run(options: argparse.Namespace, rest: list[str], program: str) -> int:
     if options.reload:
         return _reloading(options, rest, program, "run")
-    loaded = loading.load(options.source, rest)
+    loaded = loading.load(options.source, rest, _environment(options))
     wanted = {**loaded.options, **_said(options)}
     transport = wanted.pop("transport", None)
     if transport in (None, "stdio"):
@@ -125,9 +126,22 @@ def _reloading(options: argparse.Namespace, rest: list[str], program: str, verb:
             if name != "show_banner":
                 command += [f"--{name.replace('_', '-')}", str(value)]
         command += ["--no-banner"] if options.no_banner else []
+        command += _environment_again(options)
     if rest:
         command += ["--", *rest]
     return supervise(command, folder, say=lambda text: print(text, file=sys.stderr))  # noqa: T201
+
+
+def _environment_again(options: argparse.Namespace) -> list[str]:
+    words = ["--skip-env"] if options.skip_env else []
+    words += [] if options.python is None else ["--python", options.python]
+    for name, values in (
+        ("with", options.packages),
+        ("with-requirements", options.files),
+        ("project", options.projects),
+    ):
+        words += [f"--{name}={value}" for value in values]
+    return words
 
 
 def _token(options: argparse.Namespace, program: str) -> str:
@@ -136,6 +150,18 @@ def _token(options: argparse.Namespace, program: str) -> str:
 
     token: str = options.token or secrets.token_urlsafe(24)
     return token
+
+
+def _environment(options: argparse.Namespace) -> Wanted | None:
+    """What is to be installed first; None where the configuration's wishes are left alone as well."""
+    if options.skip_env:
+        return None
+    return Wanted(
+        packages=tuple(options.packages),
+        files=tuple(Path(file) for file in options.files),
+        projects=tuple(Path(folder) for folder in options.projects),
+        python=options.python,
+    )
 
 
 def _said(options: argparse.Namespace) -> dict[str, Any]:
@@ -192,8 +218,13 @@ def _parser(program: str) -> argparse.ArgumentParser:
     run.add_argument("--log-level", "-l", type=str.upper, help="DEBUG, INFO, WARNING, ERROR or CRITICAL.")
     run.add_argument("--no-banner", action="store_true", help="Say nothing at the start.")
     run.add_argument("--reload", action="store_true", help="Start anew when a file changes.")
-    for name in ("--skip-source", "--skip-env"):
-        run.add_argument(name, action="store_true", help="Nothing is prepared in any case: the server runs as it is.")
+    run.add_argument("--python", help="The Python that the server needs, such as 3.12: another one is refused.")
+    run.add_argument("--with", dest="packages", action="append", default=[], help="A package to install first.")
+    run.add_argument("--with-requirements", dest="files", action="append", default=[], help="A file of them.")
+    for name in ("--project", "--with-editable"):
+        run.add_argument(name, dest="projects", action="append", default=[], help="A project to import from.")
+    run.add_argument("--skip-env", action="store_true", help="Install nothing, whatever the configuration says.")
+    run.add_argument("--skip-source", action="store_true", help="No source is fetched in any case.")
     dev = verbs.add_parser("dev", help="Run a server with a page to try it on, and start anew when a file changes.")
     _add_source(dev)
     dev.add_argument("--port", "-p", type=int, default=8000, help="Default: 8000.")
