@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth import views as accounts
-from django.urls import include, path
+from django.urls import path, reverse_lazy
 
 from controlplane.dashboard import assets, calls, connecting, endpoints, logins, servers, sign_in, views
 from controlplane.registry import converters  # noqa: F401 - registers `name`
@@ -23,6 +23,12 @@ urlpatterns = [
     path("tenants/<name:tenant>/endpoints/<name:name>/", endpoints.endpoint, name="endpoint"),
     path("tenants/<name:tenant>/endpoints/<name:name>/versions/<int:number>/", endpoints.version, name="version"),
     path("tenants/<name:tenant>/endpoints/<name:name>/connect/", connecting.connect, name="connect"),
-    path("", include("controlplane.dashboard.people.urls")),
+    path(
+        "password/<uidb64>/<token>/",
+        accounts.PasswordResetConfirmView.as_view(
+            template_name="dashboard/set_password.html", success_url=reverse_lazy("login")
+        ),
+        name="set_password",
+    ),
     path("assets/<str:digest>/<str:name>", assets.asset, name="asset"),
 ]
