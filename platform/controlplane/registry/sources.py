@@ -11,11 +11,12 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from controlplane.registry.companions import companions
 from controlplane.registry.errors import SourceError
 from controlplane.registry.projects import (
     Dependencies,
@@ -66,6 +67,7 @@ def inspect(folder: Path, entrypoint: str | None = None) -> Source:
     _check_syntax(text, file, folder)
     dependencies = _dependencies(text, file, base, config)
     _check_python(dependencies)
+    dependencies = _with_companions(dependencies, file, base)
     relative = file.relative_to(folder).as_posix()
     return Source(f"{relative}:{name}" if name else relative, dependencies)
 
@@ -283,6 +285,24 @@ def _dependencies(text: str | None, file: Path, base: Path, config: FastMCPConfi
     if _is_file(base / "pyproject.toml"):
         return pyproject_dependencies(base / "pyproject.toml") or Dependencies()
     return Dependencies()
+
+
+def _with_companions(dependencies: Dependencies, file: Path, base: Path) -> Dependencies:
+    """What the code imports that came with FastMCP is required too; see `companions`."""
+    files = {file, *_python_files(base)}
+    trees = (tree for one in files if (tree := _parsed_quietly(one)) is not None)
+    added = companions(trees, dependencies.requirements, base)
+    if not added:
+        return dependencies
+    origin = dependencies.origin or "the code's imports"
+    return replace(dependencies, requirements=dependencies.requirements + added, origin=origin)
+
+
+def _parsed_quietly(file: Path) -> ast.Module | None:
+    try:
+        return _parse(file)
+    except (SyntaxError, ValueError):
+        return None  # a file that the server may never import
 
 
 def _check_python(dependencies: Dependencies) -> None:
