@@ -98,6 +98,9 @@ def finish(request: HttpRequest, tenant: TenantSummary, slug: str) -> str:
             step.detail = "It belongs to a sign-in that this browser began."
         person = _identify(tenant, provider, begun, answer, request, trace)
         if begun.test:
+            with trace.step("Ask the rules") as step:
+                role = admission.role_for(provider, person)
+                step.detail = f"This person would be {role}." if role else "No rule would let this person in."
             _passed(tenant, provider, begun, trace)
             return f"/tenants/{tenant.slug}/identity-providers/{slug}/"
         with trace.step("Admit the person") as step:
