@@ -17,12 +17,6 @@ from tests.support.cast import Cast
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(autouse=True)
-def _without_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing listens to the broker."""
-    monkeypatch.setattr("celery.app.task.Task.delay", lambda self, **ids: None)
-
-
 @pytest.fixture
 async def house(settings: Settings, cast: Cast) -> AsyncIterator[House]:
     async with opened(settings, cast) as house:

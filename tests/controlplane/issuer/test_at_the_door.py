@@ -29,12 +29,6 @@ SECONDS = 5.0
 """Within which a revocation is in force everywhere (SECURITY 0.7)."""
 
 
-@pytest.fixture(autouse=True)
-def _without_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing listens to the broker."""
-    monkeypatch.setattr("celery.app.task.Task.delay", lambda self, **ids: None)
-
-
 @pytest.fixture
 async def house(settings: Settings, cast: Cast) -> AsyncIterator[House]:
     async with opened(settings, cast) as house:

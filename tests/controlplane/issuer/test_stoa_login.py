@@ -28,9 +28,8 @@ STOA = Path(sys.executable).parent / "stoa"
 
 
 @pytest.fixture(autouse=True)
-def _without_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing listens to the broker; and nobody waits five seconds."""
-    monkeypatch.setattr("celery.app.task.Task.delay", lambda self, **ids: None)
+def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits five seconds."""
     monkeypatch.setattr(devices, "POLL_SECONDS", 1)
 
 
