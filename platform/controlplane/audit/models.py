@@ -26,13 +26,16 @@ class Entry(TenantRow):
     """`Principal.subject`; empty for the platform."""
     target = models.CharField(max_length=255)
     """The identifier of what was acted on."""
-    before = models.CharField(max_length=64, blank=True)
-    after = models.CharField(max_length=64, blank=True)
-    """SHA-256 of the target's state, to prove what it was without keeping it; empty when there was none."""
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    """The target's state; None when there was none."""
     request_id = models.CharField(max_length=64, blank=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["tenant_id", "-id"], name="audit_entry_by_tenant")]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant_id", "-id"], name="audit_entry_by_tenant"),
+            models.Index(fields=["at"], name="audit_entry_by_age"),
+        ]
         ordering: ClassVar = ["-id"]
         verbose_name_plural = "entries"
 

@@ -83,7 +83,7 @@ async def find_out(
             client: dict[str, Any] = {"client_id": client_id, "client_secret": client_secret or None}
         else:
             client = await register(http, guard, client_metadata(tenant), document_url(tenant))
-    offered = " ".join(one for one in guard.scopes or () if isinstance(one, str))
+    offered = " ".join(map(str, guard.scopes or ()))
     return guard, client, scope or challenge.get("scope", "") or offered
 
 

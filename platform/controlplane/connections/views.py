@@ -58,8 +58,7 @@ def callback(request: HttpRequest, tenant: str) -> HttpResponse:
             server_id = async_to_sync(logins.finish)(answer, tenant=tenant, acting=principal)
             server = async_to_sync(run_acting_for)(principal.tenant, _slug, server_id)
         except ConnectionsError as error:
-            context = {"message": str(error), "hint": error.hint}
-            return _page(request, "connections/failed.html", context, status=400)
+            return _page(request, "connections/failed.html", {"message": str(error), "hint": error.hint}, status=400)
         except NotPermittedError as error:
             raise PermissionDenied from error
     return _page(request, "connections/connected.html", {"tenant": tenant, "server": server})
