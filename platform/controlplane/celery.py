@@ -17,6 +17,7 @@ app = Celery("stoa")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
+    "forget-audit": {"task": "audit.forget", "schedule": 86_400.0, "options": {"expires": 80_000.0}},
     "forget-calls": {"task": "calls.forget", "schedule": 3600.0, "options": {"expires": 3000.0}},
     "resume-builds": {"task": "registry.resume_builds", "schedule": 30.0, "options": {"expires": 25.0}},
 }

@@ -5,7 +5,20 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from controlplane.api import calls, connections, endpoints, identity, keys, logs, openapi, remotes, servers, tenants, vault
+from controlplane.api import (
+    audit,
+    calls,
+    connections,
+    endpoints,
+    identity,
+    keys,
+    logs,
+    openapi,
+    remotes,
+    servers,
+    tenants,
+    vault,
+)
 from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
@@ -44,6 +57,8 @@ urlpatterns = [
     path("tenants/<name:tenant>/personal-keys/<name:key>/rotate", keys.PersonalKeyRotation.as_view()),
     path("tenants/<name:tenant>/calls", calls.Calls.as_view()),
     path("tenants/<name:tenant>/calls/overview", calls.Overview.as_view()),
+    path("tenants/<name:tenant>/audit", audit.Audit.as_view()),
+    path("tenants/<name:tenant>/audit/export", audit.AuditExport.as_view()),
     path("tenants/<name:tenant>/logins", identity.Logins.as_view()),
     path("tenants/<name:tenant>/logins/<name:login>", identity.LoginDetail.as_view()),
     path("tenants/<name:tenant>/programs", identity.Programs.as_view()),

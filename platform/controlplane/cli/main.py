@@ -16,6 +16,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from controlplane.cli import identity
+from controlplane.cli.audit import audit
 from controlplane.cli.endpoints import app as endpoints
 from controlplane.cli.errors import CliError
 from controlplane.cli.keys import app as keys
@@ -35,6 +36,7 @@ app.command(secrets)
 app.command(endpoints)
 app.command(remote)
 app.command(openapi)
+app.command(audit)
 app.command(identity.logins)
 app.command(identity.revoke_everything)
 app.command(identity.log_in, name="login")

@@ -37,6 +37,12 @@ class Api:
     def get(self, path: str) -> Any:
         return self._json("GET", path)
 
+    def part(self, path: str) -> tuple[str, str | None]:
+        """A document that comes in parts, and the path of the next one."""
+        answer = self._answer("GET", path)
+        following = answer.links.get("next", {}).get("url", "")
+        return answer.text, following.partition(f"/tenants/{quote(self.settings.tenant, safe='')}/")[2] or None
+
     def send(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, headers: dict[str, str] | None = None
     ) -> Any:
@@ -72,12 +78,16 @@ class Api:
             yield from httpx2.EventSource(answer, max_event_size=LONGEST_EVENT)
 
     def _json(self, method: str, path: str, **more: Any) -> Any:
+        answer = self._answer(method, path, **more)
+        return answer.json() if answer.content else None
+
+    def _answer(self, method: str, path: str, **more: Any) -> httpx2.Response:
         try:
             answer = self._client.request(method, path, **more)
         except httpx2.TransportError as error:
             raise self._unreachable(error) from error
         if answer.is_success:
-            return answer.json() if answer.content else None
+            return answer
         raise _refused(answer)
 
     def _unreachable(self, error: httpx2.TransportError) -> CliError:

@@ -129,6 +129,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
 }
 
+# The record of who did what
+
+STOA_AUDIT_DAYS = env.integer("STOA_AUDIT_DAYS", default=730, least=30, most=36_500)
+
 # Logs
 
 STOA_LOG_LEVEL = env.choice("STOA_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO")

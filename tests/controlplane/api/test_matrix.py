@@ -77,6 +77,8 @@ MATRIX = {
     f"post {T}/personal-keys": "mcp:call",
     f"delete {T}/personal-keys/<name:key>": "mcp:call",
     f"post {T}/personal-keys/<name:key>/rotate": "mcp:call",
+    f"get {T}/audit": "audit:read",
+    f"get {T}/audit/export": "audit:read",
     f"get {T}/logins": "mcp:call",
     f"delete {T}/logins/<name:login>": "mcp:call",
     f"get {T}/programs": "keys:read",
