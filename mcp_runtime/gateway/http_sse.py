@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Coroutine
+from typing import Any
 from urllib.parse import parse_qs
 
 from mcp_runtime.gateway import admission
@@ -128,6 +130,8 @@ class _Message:
         self._conversation = conversation
         self._visit = visit
         self._services = services
+        self._said: asyncio.Task[None] | None = None
+        """The last notification: what is said after it must not come before it."""
 
     async def take(self, message: object) -> None:
         """Work on it. Whatever comes of it is said on the stream."""
@@ -162,7 +166,7 @@ class _Message:
             self._visit.record.protocol = session.revision
 
     def notify(self, message: bytes) -> None:
-        self._services.hub.keep(self._say(message))
+        self._said = self._services.hub.keep(self._say(message))
 
     def leave(self) -> None:
         """There is one stream for everything; it stays."""
@@ -182,7 +186,13 @@ class _Message:
         )
         await self._services.sessions.save(settled)
 
-    async def _say(self, message: bytes) -> None:
+    def _say(self, message: bytes) -> Coroutine[Any, Any, None]:
+        """Say it once what was said before has been."""
+        return self._say_after(self._said, message)
+
+    async def _say_after(self, before: asyncio.Task[None] | None, message: bytes) -> None:
+        if before is not None:
+            await asyncio.wait({before})
         await say(self._services.sessions, self._conversation.session.id, message)
 
 

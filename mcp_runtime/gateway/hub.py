@@ -66,11 +66,12 @@ class Hub:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1)
 
-    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+    def keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` to its end, whoever has gone meanwhile."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     # Calls of sessions.
 
