@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+import msgspec
+
 from mcp_runtime.gateway.settings import GatewaySettings
 from mcp_runtime.protocol.ladder import RoutingHeaders
 from mcp_runtime.transports.asgi import Header, Scope
@@ -36,8 +38,7 @@ class Address:
         return f"/t/{self.tenant}/{self.endpoint}/mcp"
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """The headers we read, sorted out in one pass."""
 
     host: str | None
@@ -93,11 +94,6 @@ def head(scope: Scope) -> Head:
             version=_text(get(b"mcp-protocol-version")),
             method=_text(get(b"mcp-method")),
             name=_text(get(b"mcp-name")),
-            parameters={
-                key[len(_PARAMETER) :].decode("latin-1"): value.decode("latin-1").strip(" \t")
-                for key, value in values.items()
-                if key.startswith(_PARAMETER)
-            },
             duplicated=duplicated,
         ),
         sent=tuple(headers),
@@ -269,5 +265,4 @@ def _accepts_both(accept: bytes) -> bool:
 
 _JSON = b"application/json"
 _ONCE = frozenset({b"host", b"origin", b"authorization", b"content-type", b"content-length"})
-_PARAMETER = b"mcp-param-"
 _HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")

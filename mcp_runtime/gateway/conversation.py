@@ -151,17 +151,9 @@ class Conversation:
         announce = partial(services.hub.announce, visit.plan.endpoint_id)
         events = CallEvents(request, way, announce)
         asker = self.asker(request, way)
-        head, record = visit.head, visit.record
+        record = visit.record
         call = Call(
-            request,
-            head.routing,
-            visit.plan,
-            visit.principal,
-            record,
-            events,
-            asker,
-            session=self._name,
-            sent=head.sent,
+            request, visit.plan, visit.principal, record, events, asker, session=self._name, sent=visit.head.sent
         )
         task = asyncio.create_task(dispatch.answer(call), name="call in a session")
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -31,7 +30,7 @@ from mcp_runtime.protocol.errors import (
     UnknownResource,
     UnknownTool,
 )
-from mcp_runtime.protocol.ladder import Request, RoutingHeaders
+from mcp_runtime.protocol.ladder import Request
 from mcp_runtime.protocol.messages import (
     Block,
     EmbeddedResource,
@@ -56,12 +55,10 @@ MAX_VALIDATION_TEXT = 500
 R = TypeVar("R", ToolResult, ReadResult, PromptResult)
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """One request on its way through the plan."""
 
     request: Request
-    headers: RoutingHeaders
     plan: CompiledPlan
     principal: Principal
     record: CallRecord
@@ -225,7 +222,7 @@ async def _call_tool(call: Call) -> ToolResult | InputRequired:
     if not isinstance(arguments, dict):
         raise InvalidParams("params.arguments must be an object.")
     if call.request.revision.modern and tool.marks:
-        param_headers.compare(tool.marks, call.headers.parameters, arguments)
+        param_headers.compare(tool.marks, param_headers.given(call.sent), arguments)
     if tool.fault is not None:
         hint = "Its developer must change the tool's input schema."
         raise Internal(

@@ -122,8 +122,7 @@ class Post:
         visit = self._visit
         announce = partial(self._services.hub.announce, visit.plan.endpoint_id)
         events = CallEvents(request, stream, announce)
-        head = visit.head
-        return Call(request, head.routing, visit.plan, visit.principal, visit.record, events, sent=head.sent)
+        return Call(request, visit.plan, visit.principal, visit.record, events, sent=visit.head.sent)
 
     async def _opened(self, request: ladder.Request) -> Sequence[Header]:
         conversation = await Conversation.open(request, self._visit, self._services)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from mcp_runtime.gateway.admission import Address, Head
 from mcp_runtime.gateway.hub import Hub
 from mcp_runtime.gateway.limits import Limits
@@ -37,8 +39,7 @@ class Services:
     standing: StandingStreams
 
 
-@dataclass(slots=True)
-class Visit:
+class Visit(msgspec.Struct):
     """One admitted request."""
 
     where: Address

@@ -7,13 +7,14 @@ an intermediary which routes by the header and the tool which reads the body can
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mcp_runtime.protocol.errors import HeaderMismatch, shown
 from mcp_runtime.protocol.ladder import decode_header_value
 
 KEYWORD = "x-mcp-header"
+_PREFIX = b"mcp-param-"
 
 
 class MarkError(ValueError):
@@ -38,6 +39,15 @@ def marks(schema: object) -> tuple[Mark, ...]:
     if len(set(tokens)) < len(tokens):
         raise MarkError(f"Two properties share an {KEYWORD}; each needs its own.")
     return tuple(found)
+
+
+def given(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The parameters among a request's headers, by lower-case token. Of a repeated one the first counts."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        if name.startswith(_PREFIX):
+            found.setdefault(name[len(_PREFIX) :].decode("latin-1"), value.decode("latin-1").strip(" \t"))
+    return found
 
 
 def compare(expected: tuple[Mark, ...], headers: Mapping[str, str], arguments: Mapping[str, object]) -> None:
