@@ -100,7 +100,13 @@ _COMPOSITION = f"{_FRAMEWORK}.composition"
 _TRANSFORMED = _at(f"{_COMPOSITION}.arguments", "ArgTransform") | _at(
     f"{_COMPOSITION}.transformed", "TransformedTool", "forward", "forward_raw"
 )
-_TRANSFORMS = _at(f"{_COMPOSITION}.transforms", "Namespace", "ToolTransform", "Transform", "Visibility")
+_SEARCHES = _at(f"{_COMPOSITION}.searching", "BM25SearchTransform", "BaseSearchTransform", "RegexSearchTransform")
+_AS_TOOLS = _at(f"{_COMPOSITION}.as_tools", "PromptsAsTools", "ResourcesAsTools")
+_TRANSFORMS = (
+    _at(f"{_COMPOSITION}.transforms", "Namespace", "ToolTransform", "Transform", "VersionFilter", "Visibility")
+    | _AS_TOOLS
+    | _at(f"{_FRAMEWORK}.components.versions", "VersionSpec")
+)
 _CONFIGS = _at(f"{_COMPOSITION}.transforms", "ArgTransformConfig", "ToolTransformConfig")
 _SOURCES = _at(f"{_COMPOSITION}.providers", "FastMCPProvider", "Provider")
 _PROXIES = f"{_COMPOSITION}.proxy"
@@ -183,7 +189,14 @@ MODULES: dict[str, dict[str, str] | str] = {
     "fastmcp.server.tasks.config": _TASKS,
     "fastmcp.server.transforms": _TRANSFORMS,
     "fastmcp.server.transforms.namespace": _TRANSFORMS,
+    "fastmcp.server.transforms.prompts_as_tools": _AS_TOOLS,
+    "fastmcp.server.transforms.resources_as_tools": _AS_TOOLS,
+    "fastmcp.server.transforms.search": _SEARCHES,
+    "fastmcp.server.transforms.search.base": _SEARCHES,
+    "fastmcp.server.transforms.search.bm25": _SEARCHES,
+    "fastmcp.server.transforms.search.regex": _SEARCHES,
     "fastmcp.server.transforms.tool_transform": _TRANSFORMS | _CONFIGS,
+    "fastmcp.server.transforms.version_filter": _TRANSFORMS,
     "fastmcp.server.transforms.visibility": _TRANSFORMS,
     "fastmcp.tools": _TOOLS | _TRANSFORMED,
     "fastmcp.tools.base": _TOOLS,

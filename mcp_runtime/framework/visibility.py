@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,12 +52,16 @@ class Visibility:
         self.include_tags = include_tags
         self.exclude_tags = exclude_tags
         self.rules: list[Rule] = []
+        self.versions: list[Callable[[Component], bool]] = []
+        """What each says about a version of a component; all of them must let it pass."""
 
     def shows(self, component: Component) -> bool:
         """Exclusion beats inclusion; with an inclusion filter, an untagged component is hidden."""
         if self.exclude_tags and component.tags & self.exclude_tags:
             return False
         if self.include_tags is not None and not component.tags & self.include_tags:
+            return False
+        if self.versions and not all(passes(component) for passes in self.versions):
             return False
         rules = in_force.get()
         if not self.rules and not rules:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mcp_runtime.framework.components.base import Component
 from mcp_runtime.framework.composition.offering import Offering
 from mcp_runtime.framework.composition.sources import LIST_METHODS, Kind, Source
+from mcp_runtime.framework.composition.views import all_listed
 from mcp_runtime.framework.visibility import in_force
 from mcp_runtime.protocol.errors import UnknownPrompt, UnknownResource, UnknownTool
 
@@ -95,7 +96,8 @@ class Composed(Offering):
         listed: Sequence[Any] = list(self._merged(kind, lists).values())
         for transform in self._transforms:
             listed = await transform.applied(kind, listed)
-        return [one for one in listed if self._visibility.shows(one) and await _permits(one, context)]
+        shown = [one for one in listed if self._visibility.shows(one) and await _permits(one, context)]
+        return shown if not self._chooses or all_listed.get() else [one for one in shown if self._lists_component(one)]
 
     async def _listed_by(self, source: Source, kind: Kind, context: Context) -> Sequence[Component]:
         try:

@@ -178,6 +178,11 @@ class Composing(Composed):
 
     def add_transform(self, transform: Transform) -> None:
         """Change all that is offered, mounted components too, after the transforms added before."""
+        from mcp_runtime.framework.composition.transforms import VersionFilter
+
+        if isinstance(transform, VersionFilter):  # it decides before the highest version is chosen
+            self._visibility.versions.append(transform.passes)
+            self._switched()
         self._transforms.append(transform)
         self._everything_changed()
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mcp_runtime.framework.components.base import Component
+from mcp_runtime.framework.components.versions import version_key
 from mcp_runtime.framework.composition.sources import KINDS, Kind, Source
 from mcp_runtime.framework.visibility import in_force
 
@@ -160,10 +161,22 @@ class Offering:
         proxied servers among them, add what is not there yet."""
         merged: dict[str, Component] = self._catalogues[kind].everything()
         for source, components in zip(self._sources, lists, strict=True):
-            for component in components:
+            for component in self._highest(components):
                 if source.beats_others or component.key not in merged:
                     merged[component.key] = component
         return merged
+
+    def _highest(self, components: Iterable[Component]) -> Iterable[Component]:
+        """Of several versions of a component that one source has, the highest that is offered."""
+        found: dict[str, Component] = {}
+        for component in components:
+            known = found.get(component.key)
+            if known is None or (
+                self._visibility.shows(component)
+                and (not self._visibility.shows(known) or version_key(component.version) > version_key(known.version))
+            ):
+                found[component.key] = component
+        return found.values()
 
     def _view(
         self, kind: Kind, merged: Mapping[str, Component], listed: Sequence[Any], expires: float | None
@@ -177,7 +190,16 @@ class Offering:
             shown,
             hidden - {component.key for component in shown},
             expires=expires,
+            lists=self._lists_component if self._chooses else None,
         )
+
+    @property
+    def _chooses(self) -> bool:
+        """Whether a transform lists less than it offers."""
+        return any(hasattr(transform, "lists") for transform in self._transforms)
+
+    def _lists_component(self, component: Component) -> bool:
+        return all(transform.lists(component) for transform in self._transforms if hasattr(transform, "lists"))
 
     @property
     def _waits(self) -> bool:

@@ -12,12 +12,21 @@ from typing import Any
 
 from mcp_runtime.framework.components.base import Component
 from mcp_runtime.framework.components.tool import Tool
+from mcp_runtime.framework.components.versions import VersionSpec
 from mcp_runtime.framework.composition.arguments import ArgTransform
 from mcp_runtime.framework.composition.sources import Kind
 from mcp_runtime.framework.composition.transformed import TransformedTool
 from mcp_runtime.framework.composition.wrapped import wrapped
 
-__all__ = ("ArgTransformConfig", "Namespace", "ToolTransform", "ToolTransformConfig", "Transform", "Visibility")
+__all__ = (
+    "ArgTransformConfig",
+    "Namespace",
+    "ToolTransform",
+    "ToolTransformConfig",
+    "Transform",
+    "VersionFilter",
+    "Visibility",
+)
 
 
 class Transform:
@@ -109,6 +118,29 @@ class Visibility(_Immediate):
 
     def changed(self, kind: Kind, component: Any) -> Component | None:
         return component if self._rules.shows(component) else None
+
+
+class VersionFilter(_Immediate):
+    """Offers versions from `version_gte` on and below `version_lt`; of what is left, the highest of each component.
+
+    What has no version stays, unless `include_unversioned` is false.
+    """
+
+    def __init__(
+        self, *, version_gte: str | None = None, version_lt: str | None = None, include_unversioned: bool = True
+    ) -> None:
+        super().__init__()
+        if version_gte is None and version_lt is None and include_unversioned:
+            raise ValueError("VersionFilter() needs version_gte=, version_lt= or include_unversioned=False.")
+        self._range = VersionSpec(gte=version_gte, lt=version_lt)
+        self._unversioned = include_unversioned
+
+    def passes(self, component: Component) -> bool:
+        """Whether this version of a component is offered."""
+        return self._unversioned if component.version is None else self._range.matches(component.version)
+
+    def changed(self, kind: Kind, component: Any) -> Component | None:
+        return component if self.passes(component) else None
 
 
 class ToolTransform(_Immediate):

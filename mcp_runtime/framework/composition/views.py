@@ -6,8 +6,10 @@ in a dictionary and a list is a copy of bytes, however many servers are mounted 
 
 from __future__ import annotations
 
+import contextvars
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mcp_runtime.framework.components.base import Component
@@ -16,16 +18,39 @@ from mcp_runtime.framework.components.template import ResourceTemplate
 if TYPE_CHECKING:
     from msgspec import Raw
 
-__all__ = ("View",)
+__all__ = ("View", "all_listed", "listing_all")
 
 C = TypeVar("C", bound=Component)
+
+
+all_listed: contextvars.ContextVar[bool] = contextvars.ContextVar("all_listed", default=False)
+"""Whether views list what they have and do not show."""
+
+
+@contextmanager
+def listing_all() -> Iterator[None]:
+    """Inside the block views list what they have and do not show, for who searches in it."""
+    token = all_listed.set(True)
+    try:
+        yield
+    finally:
+        all_listed.reset(token)
 
 
 class View(Generic[C]):
     """Has of a Catalogue what serving needs."""
 
-    def __init__(self, components: Iterable[C], hidden: Iterable[str], *, expires: float | None) -> None:
+    def __init__(
+        self,
+        components: Iterable[C],
+        hidden: Iterable[str],
+        *,
+        expires: float | None,
+        lists: Callable[[C], bool] | None = None,
+    ) -> None:
+        """What `lists` refuses is found, and not listed."""
         self._components = {component.key: component for component in components}
+        self._lists = lists
         self._hidden = frozenset(hidden)
         self._expires = expires
         self._definitions: dict[bool, tuple[dict[str, Any], ...]] = {}
@@ -33,7 +58,10 @@ class View(Generic[C]):
         self._families: tuple[dict[str, list[ResourceTemplate]], list[ResourceTemplate]] | None = None
 
     def __iter__(self) -> Iterator[C]:
-        return iter(self._components.values())
+        components = self._components.values()
+        if self._lists is None or all_listed.get():
+            return iter(components)
+        return filter(self._lists, components)
 
     @property
     def expires(self) -> float | None:
