@@ -126,7 +126,7 @@ class ApiUpstream:
     def __init__(self, api: Api, apis: Apis) -> None:
         self._api = api
         self._apis = apis
-        self._arguments: dict[tuple[str, str], Arguments] = {}
+        self._arguments: dict[int, Arguments] = {}
         self._templates = [(UriTemplate(template), operation) for template, operation in api.templates.items()]
 
     async def call(
@@ -182,10 +182,9 @@ class ApiUpstream:
 
     def _request(self, operation: Operation, arguments: Mapping[str, Any]) -> Outgoing:
         """Raises ToolError for arguments that cannot be sent."""
-        key = (operation.method, operation.path)
-        known = self._arguments.get(key)
+        known = self._arguments.get(id(operation))  # it lives as long as the plan, and so as long as we
         if known is None:
-            known = self._arguments[key] = arguments_of(operation)
+            known = self._arguments[id(operation)] = arguments_of(operation)
         return known.request({name: value for name, value in arguments.items() if value is not None})
 
     async def _sent(self, operation: Operation, outgoing: Outgoing, caller: Caller) -> httpx2.Response:
@@ -210,13 +209,14 @@ class ApiUpstream:
         return response
 
     async def _tried(self, session: Session, operation: Operation, outgoing: Outgoing, entry: Entry) -> httpx2.Response:
-        client = session.client(self._api.base_url)
-        request = built(client, self._api.base_url, operation, outgoing, entry)
+        base_url = operation.base_url or self._api.base_url
+        client = session.client(base_url)
+        request = built(client, base_url, operation, outgoing, entry)
         try:
             if operation.method in _HARMLESS:
                 with contextlib.suppress(httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
                     return await client.send(request)  # a kept connection may have been closed from the other side
-                request = built(client, self._api.base_url, operation, outgoing, entry)
+                request = built(client, base_url, operation, outgoing, entry)
             return await client.send(request)
         except httpx2.TimeoutException as error:
             raise TimeoutError from error

@@ -20,6 +20,7 @@ from uritemplate import URITemplate
 
 from mcp_runtime.authorization.rights import Rights
 from mcp_runtime.connectors.python import PythonUpstream
+from mcp_runtime.connectors.static import StaticUpstream
 from mcp_runtime.connectors.upstream import Upstream
 from mcp_runtime.connectors.withheld import WithheldArguments
 from mcp_runtime.ports.plans import Component, Member, PlanDocument
@@ -293,8 +294,11 @@ def _upstream(member: Member, sandboxes: Sandboxes, remotes: Remotes | None) -> 
         return PythonUpstream(member.worker, sandboxes)
     if member.remote is not None and remotes is not None:
         return remotes.upstream(member.remote)
-    if member.api is not None and remotes is not None:
-        return remotes.apis.upstream(member.api)
+    api = remotes.apis.upstream(member.api) if member.api is not None and remotes is not None else None
+    if member.static is not None:
+        return StaticUpstream(member.static, api)
+    if api is not None:
+        return api
     raise PlanError(f"A member of kind {member.kind!r} cannot be served by this version of the gateway.")
 
 

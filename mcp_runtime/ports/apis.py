@@ -50,6 +50,8 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     """Each is enough: names of `Api.schemes` that are sent together. None at all: it needs no credential."""
     wraps: bool = False
     """Whether its tool promises `{"result": …}` in place of what is no object."""
+    base_url: str = ""
+    """Before its path, in place of `Api.base_url`."""
 
 
 class Scheme(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from mcp_runtime.ports.apis import Api
+from mcp_runtime.ports.statics import Static
 from mcp_runtime.ports.workers import Worker
 
 
@@ -34,7 +35,8 @@ class Remote(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Member(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One server in the endpoint. `worker` is set for kind `python`, `remote` for `remote`, `api` for `openapi`."""
+    """One server in the endpoint. `worker` is set for kind `python`, `remote` for `remote`, `api` for `openapi`, and
+    `static` with `api` for `static`."""
 
     server_id: str
     kind: str
@@ -44,6 +46,7 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     varying: tuple[str, ...] = ()
     """Which of its lists differ by caller; see `Manifest.varying`."""
     api: Api | None = None
+    static: Static | None = None
 
 
 class Component(msgspec.Struct, frozen=True, omit_defaults=True):

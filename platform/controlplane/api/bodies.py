@@ -20,9 +20,9 @@ MAX_BODY_BYTES = MEGABYTE
 """Of any other request: forms and JSON."""
 MULTIPART_OVERHEAD = MEGABYTE
 MAX_DOCUMENT_BYTES = 20 * MEGABYTE
-"""Of a request that holds an API's document, which is a text inside of JSON."""
+"""Of a request that holds a document: an API's, which is a text inside of JSON, or a static server's."""
 _DEPLOY = re.compile(r"/api/v1/tenants/[^/]+/servers/[^/]+/revisions")
-_DOCUMENT = re.compile(r"/api/v1/tenants/[^/]+/(?:openapi/preview|servers/[^/]+/openapi)")
+_DOCUMENT = re.compile(r"/api/v1/tenants/[^/]+/(?:openapi/preview|servers/[^/]+/(?:openapi|static))")
 
 
 class BodyLimit:

@@ -16,6 +16,7 @@ from controlplane.api import (
     openapi,
     remotes,
     servers,
+    static,
     tenants,
     vault,
 )
@@ -35,6 +36,7 @@ urlpatterns = [
     path("tenants/<name:tenant>/remotes/probe", remotes.Probe.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/openapi", openapi.Api.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/openapi/sync", openapi.Sync.as_view()),
+    path("tenants/<name:tenant>/servers/<name:server>/static", static.Static.as_view()),
     path("tenants/<name:tenant>/openapi/preview", openapi.Preview.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/secrets", servers.Secrets.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/secrets/<name:name>", servers.SecretDetail.as_view()),

@@ -22,6 +22,7 @@ from controlplane.cli.errors import CliError
 from controlplane.cli.keys import app as keys
 from controlplane.cli.openapi import app as openapi
 from controlplane.cli.remotes import app as remote
+from controlplane.cli.static import app as static
 
 app = App(
     name="stoa",
@@ -36,6 +37,7 @@ app.command(secrets)
 app.command(endpoints)
 app.command(remote)
 app.command(openapi)
+app.command(static)
 app.command(audit)
 app.command(identity.logins)
 app.command(identity.revoke_everything)

@@ -20,6 +20,7 @@ from controlplane.composition.selection import selector
 from controlplane.composition.soundness import check
 from mcp_runtime.ports.apis import Api
 from mcp_runtime.ports.plans import Component, Member, PlanDocument, Remote
+from mcp_runtime.ports.statics import Static
 from mcp_runtime.ports.workers import Manifest, Worker
 
 __all__ = ("CompileError", "Compiled", "MountedServer", "compile_plan")
@@ -39,6 +40,7 @@ class MountedServer:
     manifest: Manifest
     remote: Remote | None = None
     api: Api | None = None
+    static: Static | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,7 @@ def _member(server: MountedServer) -> Member:
         server.remote,
         varying=tuple(manifest.varying),
         api=server.api,
+        static=server.static,
     )
 
 

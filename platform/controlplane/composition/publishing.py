@@ -22,7 +22,7 @@ from controlplane.composition.document import Composition, MemberSpec, read, wri
 from controlplane.composition.errors import CompileError, NothingToRestore, NothingToServe, VersionNotFound
 from controlplane.composition.models import Endpoint, EndpointVersion, Mount, PlanCounter
 from controlplane.registry.models import Revision, Server
-from controlplane.registry.workers import api_of, manifest_of, remote_of, worker_of
+from controlplane.registry.workers import api_of, manifest_of, remote_of, static_of, worker_of
 from mcp_runtime.ports.plans import PlanDocument
 from tenants.principal import Principal
 from tenants.roles import require
@@ -191,7 +191,8 @@ def _servers(composition: Composition) -> Mapping[str, MountedServer | CompileEr
                 worker=worker_of(revision) if server.kind == Server.Kind.PYTHON else None,
                 manifest=manifest_of(revision),
                 remote=remote_of(revision) if server.kind == Server.Kind.REMOTE else None,
-                api=api_of(revision) if server.kind == Server.Kind.OPENAPI else None,
+                api=api_of(revision) if server.kind in (Server.Kind.OPENAPI, Server.Kind.STATIC) else None,
+                static=static_of(revision) if server.kind == Server.Kind.STATIC else None,
             )
     return members
 

@@ -26,6 +26,8 @@ class Server(TenantModel):
         """An MCP server that runs elsewhere (`registry.remotes`)."""
         OPENAPI = "openapi"
         """An HTTP API, by its OpenAPI document (`registry.openapi`)."""
+        STATIC = "static"
+        """Texts, files, prompts and simple HTTP tools, made as data (`registry.static`)."""
 
     id = IdField("srv")
     slug = models.CharField(max_length=MAX_SLUG)

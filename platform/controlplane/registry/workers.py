@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from controlplane.registry.models import Revision
+from controlplane.registry.models import Revision, Server
 from controlplane.registry.source import CREDENTIAL, read_source
 from mcp_runtime.ports.apis import Api
 from mcp_runtime.ports.plans import Remote
+from mcp_runtime.ports.statics import Static
 from mcp_runtime.ports.workers import Manifest, Worker
 from mcp_runtime.protocol.param_headers import MarkError, marks
 
@@ -42,13 +43,19 @@ def remote_of(revision: Revision) -> Remote:
 
 
 def api_of(revision: Revision) -> Api:
-    """Of a revision of an HTTP API."""
+    """Of a revision of an HTTP API, or of a static server's HTTP tools."""
+    serving = revision.serving["api"] if revision.server.kind == Server.Kind.STATIC else revision.serving
     return msgspec.structs.replace(
-        msgspec.convert(revision.serving, Api),
+        msgspec.convert(serving, Api),
         tenant_id=revision.tenant_id,
         server_id=revision.server_id,
         revision_id=revision.id,
     )
+
+
+def static_of(revision: Revision) -> Static:
+    """Of a revision of a static server."""
+    return msgspec.convert(revision.serving["static"], Static)
 
 
 def has_marks(schema: object) -> bool:

@@ -9,9 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import uvicorn
+from asgiref.sync import async_to_sync
 
+from controlplane.composition.catalogue import DatabaseCatalogue
+from controlplane.vault.secrets import DatabaseSecrets
+from mcp_runtime.connectors.remote import Remotes
+from mcp_runtime.gateway.plans import CompiledPlan
+from mcp_runtime.ports.memory import MemorySandboxes
+from mcp_runtime.ports.workers import Caller
 from tests.support import wait_until
+
+HERE = ["127.0.0.0/8"]
 
 
 @dataclass
@@ -79,3 +89,33 @@ def running() -> Iterator[HttpApi]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def ask(endpoint: str, method: str, name: str, /, **arguments: object) -> Any:
+    """Through the published plan, as a gateway has it."""
+
+    async def run() -> Any:
+        remotes = Remotes(DatabaseSecrets(), networks=HERE)
+        document = await DatabaseCatalogue().plan("acme", endpoint)
+        assert document is not None
+        plan = CompiledPlan(document, MemorySandboxes(), remotes)
+        caller = Caller(request_id="req_1", subject="usr_1", client_id="cli")
+        try:
+            if method == "resources/read":
+                found = plan.read(name)
+                assert found is not None
+                upstream, params = found[0], dict[str, object](uri=found[1])
+            elif method == "prompts/get":
+                prompt = plan.prompts[name]
+                upstream, params = prompt.upstream, {"name": prompt.upstream_name, "arguments": arguments}
+            else:
+                tool = plan.tools[name]
+                upstream, params = tool.upstream, {"name": tool.upstream_name, "arguments": arguments}
+                assert tool.validator is not None
+                assert tool.validator.is_valid(arguments)
+            raw = msgspec.Raw(msgspec.json.encode(params))
+            return msgspec.json.decode(await upstream.call(method, raw, caller=caller))
+        finally:
+            await remotes.aclose()
+
+    return async_to_sync(run)()

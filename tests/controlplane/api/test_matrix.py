@@ -44,6 +44,8 @@ MATRIX = {
     f"put {T}/servers/<name:server>/openapi": "servers:write",
     f"post {T}/servers/<name:server>/openapi/sync": "servers:write",
     f"post {T}/openapi/preview": "servers:write",
+    f"get {T}/servers/<name:server>/static": "servers:read",
+    f"put {T}/servers/<name:server>/static": "servers:write",
     f"get {T}/servers/<name:server>/upstream": "servers:read",
     f"put {T}/servers/<name:server>/upstream": "servers:write",
     f"delete {T}/servers/<name:server>/upstream": "servers:write",

@@ -9,32 +9,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import yaml
-from asgiref.sync import async_to_sync
 from django.test import Client
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from controlplane.cli.main import main
-from controlplane.composition.catalogue import DatabaseCatalogue
 from controlplane.registry.models import Revision
-from controlplane.vault.secrets import DatabaseSecrets
-from mcp_runtime.connectors.remote import Remotes
-from mcp_runtime.gateway.plans import CompiledPlan
-from mcp_runtime.ports.memory import MemorySandboxes
-from mcp_runtime.ports.workers import Caller
 from mcp_runtime.protocol.errors import McpError
 from tenants.context import acting_for
-from tests.controlplane.api.apis import HttpApi, running
+from tests.controlplane.api.apis import HERE, HttpApi, ask, running
 from tests.support.cast import Cast
 
 committed = pytest.mark.django_db(transaction=True)
 """A gateway reads in threads of its own, which see only what was committed."""
 
 ACME = "/api/v1/tenants/acme"
-HERE = ["127.0.0.0/8"]
 TEXT = {"type": "string"}
 ID = {"name": "id", "in": "path", "required": True, "schema": TEXT}
 
@@ -96,33 +87,6 @@ def put(client: Client, api: HttpApi, document: object = None, name: str = "pets
     text = json.dumps(pets() if document is None else document)
     said = {"base_url": f"{api.url}/v1", **settings}
     return send(client, "PUT", f"/servers/{name}/openapi", {"document": text, "settings": said})
-
-
-def ask(endpoint: str, method: str, name: str, /, **arguments: object) -> Any:
-    """Through the published plan, as a gateway has it."""
-
-    async def run() -> Any:
-        remotes = Remotes(DatabaseSecrets(), networks=HERE)
-        document = await DatabaseCatalogue().plan("acme", endpoint)
-        assert document is not None
-        plan = CompiledPlan(document, MemorySandboxes(), remotes)
-        caller = Caller(request_id="req_1", subject="usr_1", client_id="cli")
-        try:
-            if method == "resources/read":
-                found = plan.read(name)
-                assert found is not None
-                upstream, params = found[0], {"uri": found[1]}
-            else:
-                tool = plan.tools[name]
-                upstream, params = tool.upstream, {"name": tool.upstream_name, "arguments": arguments}
-                assert tool.validator is not None
-                assert tool.validator.is_valid(arguments)
-            raw = msgspec.Raw(msgspec.json.encode(params))
-            return msgspec.json.decode(await upstream.call(method, raw, caller=caller))
-        finally:
-            await remotes.aclose()
-
-    return async_to_sync(run)()
 
 
 def call(endpoint: str, tool: str, /, **arguments: object) -> Any:
@@ -317,7 +281,7 @@ def test_files_go_up_and_come_back(ben: Client, api: HttpApi) -> None:
         },
     }
     put(ben, api, document)
-    api.say("/v1/photos", b"\x89PNG", **{"content-type": "image/png"})
+    api.answers["/v1/photos"] = (200, {"content-type": "image/png"}, b"\x89PNG")
 
     call("pets", "upload", photo="AP8=", note="hi")
     assert b'filename="photo"' in api.last.body

@@ -77,7 +77,7 @@ class _Reader:
                 self._anchors[event.anchor] = (value, 1)
             self._put(value)
         elif isinstance(event, yaml.AliasEvent):
-            self._alias(event.anchor)
+            self._alias(str(event.anchor))
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             if event.tag not in _PLAIN_TAGS:
                 raise NotPlain(f"the tag {event.tag} is not known")

@@ -1,0 +1,1 @@
+"""Servers made of data alone: texts, files, prompts and simple HTTP tools."""
