@@ -9,7 +9,7 @@ from ulid import ULID
 
 Prefix = Literal[
     "ten", "usr", "mem", "dek", "srv", "rev", "ep", "epv", "mnt", "key", "aud", "sec", "log", "req",
-    "cli", "con", "grt", "sgk", "ups", "cnx", "cna",
+    "cli", "con", "grt", "sgk", "inv", "idn", "aut", "ses", "evt", "idp", "sia", "ups", "cnx", "cna", "rpt",
 ]  # fmt: skip
 
 ID_LENGTH = 30

@@ -34,6 +34,8 @@ class TenantOfUser:
 
     tenant: TenantSummary
     role: Role
+    requires_second_factor: bool
+    """Whether the tenant wants one of members who sign in with a password."""
 
 
 def tenant_by_slug(slug: str) -> TenantSummary | None:
@@ -44,7 +46,7 @@ def tenant_by_slug(slug: str) -> TenantSummary | None:
 def tenants_of_user(user_id: str) -> list[TenantOfUser]:
     """By slug; empty for a user who belongs nowhere."""
     rows = _call("SELECT * FROM public.tenants_of_user(%s)", user_id)
-    return [TenantOfUser(TenantSummary(*row[:4]), cast("Role", row[4])) for row in rows]
+    return [TenantOfUser(TenantSummary(*row[:4]), cast("Role", row[4]), bool(row[5])) for row in rows]
 
 
 def all_tenant_ids() -> list[str]:

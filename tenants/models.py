@@ -20,11 +20,16 @@ class Tenant(models.Model):
     class Status(models.TextChoices):
         ACTIVE = "active"
         SUSPENDED = "suspended"
+        DELETING = "deleting"
 
     id = IdField("ten")
     slug = models.CharField(max_length=50, unique=True)
     name = models.CharField(max_length=150)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.ACTIVE)
+    requires_second_factor = models.BooleanField(default=False)
+    """Whether members who sign in with a password need a second factor before they may do anything here."""
+    quotas = models.JSONField(default=dict, blank=True)
+    """Limits that a platform administrator set for it, by name (`tenants.quotas`); the rest are the defaults."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = TenantsOwnManager()
@@ -111,6 +116,18 @@ class TenantKey(TenantModel):
     wrapped = models.BinaryField()
     wrapped_by = models.CharField(max_length=16)
     """Which key-encryption key wrapped it (`envelope.kek_id`)."""
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class PlatformKey(models.Model):
+    """A data key of the installation itself, wrapped, for what belongs to people and to no tenant."""
+
+    id = IdField("dek")
+    wrapped = models.BinaryField()
+    wrapped_by = models.CharField(max_length=16)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:

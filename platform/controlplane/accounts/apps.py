@@ -5,3 +5,6 @@ from django.apps import AppConfig
 
 class AccountsConfig(AppConfig):
     name = "controlplane.accounts"
+
+    def ready(self) -> None:
+        from controlplane.accounts import leftovers, tasks  # noqa: F401  importing connects them

@@ -6,9 +6,17 @@ from typing import cast
 
 from django.db import transaction
 
-from controlplane.accounts.models import User
+from controlplane.accounts import conditions
+from controlplane.accounts.errors import (
+    AlreadyMemberError,
+    InvalidRoleError,
+    LastOwnerError,
+    MemberNotFoundError,
+    OtherHomeError,
+)
+from controlplane.accounts.models import Authenticator, User
 from controlplane.audit.services import record
-from tenants import lookups
+from tenants import lookups, quotas
 from tenants.context import acting_for, require_tenant_id
 from tenants.models import Membership, Tenant
 from tenants.principal import Principal
@@ -17,26 +25,6 @@ from tenants.services import create_tenant
 
 ISSUER = "stoa:accounts"
 """Vouches for people who signed in here, as the issuer of their principals."""
-
-
-class InvalidRoleError(ValueError):
-    def __init__(self, role: str) -> None:
-        super().__init__(f"There is no role {role[:60]!r}. Roles: {', '.join(ROLES)}.")
-
-
-class AlreadyMemberError(Exception):
-    def __init__(self, user: User) -> None:
-        super().__init__(f"{user.email} is a member already; change their role instead.")
-
-
-class MemberNotFoundError(LookupError):
-    def __init__(self, membership_id: str) -> None:
-        super().__init__(f"This tenant has no member {membership_id[:60]!r}.")
-
-
-class LastOwnerError(Exception):
-    def __init__(self) -> None:
-        super().__init__("A tenant keeps at least one owner. Make someone else an owner first.")
 
 
 def create_user(email: str, *, password: str | None = None, name: str = "") -> User:
@@ -63,10 +51,13 @@ def create_user_in(tenant_id: str, email: str, role: Role, *, password: str | No
 
 
 def add_member(user: User, role: Role, *, acting: Principal | None) -> Membership:
-    """Inside `acting_for`. Raises NotPermittedError, AlreadyMemberError."""
-    _may_give(role, acting)
+    """Inside `acting_for`. Raises NotPermittedError, AlreadyMemberError, OtherHomeError."""
+    may_give(role, acting)
+    if user.home not in ("", require_tenant_id()):
+        raise OtherHomeError
     if Membership.objects.filter(user=user).exists():
-        raise AlreadyMemberError(user)
+        raise AlreadyMemberError(user.email)
+    quotas.check("members", Membership.objects.count())
     membership = Membership.objects.create(user=user, role=role)
     _record("member.added", membership, acting, before=None, after=role)
     return membership
@@ -74,10 +65,10 @@ def add_member(user: User, role: Role, *, acting: Principal | None) -> Membershi
 
 def change_role(membership_id: str, role: Role, *, acting: Principal | None) -> Membership:
     """Inside `acting_for`. Raises NotPermittedError, MemberNotFoundError, LastOwnerError."""
-    _may_give(role, acting)
+    may_give(role, acting)
     membership = _lock_member(membership_id)
     before = cast("Role", membership.role)
-    _may_give(before, acting)
+    may_give(before, acting)
     if before == "owner" and role != "owner":
         _keep_an_owner(membership)
     membership.role = role
@@ -89,19 +80,35 @@ def change_role(membership_id: str, role: Role, *, acting: Principal | None) -> 
 def remove_member(membership_id: str, *, acting: Principal | None) -> None:
     """Inside `acting_for`. Raises NotPermittedError, MemberNotFoundError, LastOwnerError."""
     membership = _lock_member(membership_id)
-    _may_give(cast("Role", membership.role), acting)
-    if membership.role == "owner":
-        _keep_an_owner(membership)
-    _record("member.removed", membership, acting, before=membership.role, after=None)
-    membership.delete()
+    may_give(cast("Role", membership.role), acting)
+    _end(membership, acting)
+
+
+def leave(*, acting: Principal) -> None:
+    """A member gives up their own place, whatever their role. Inside `acting_for`. Raises as `remove_member` does."""
+    membership = Membership.objects.select_for_update().filter(user_id=acting.subject).first()
+    if membership is None or acting.kind != "user":
+        raise MemberNotFoundError(acting.subject)
+    _end(membership, acting)
+
+
+def members() -> list[Membership]:
+    """Inside `acting_for`; owners first, then by address."""
+    found = Membership.objects.select_related("user").order_by("user__email", "pk")
+    return sorted(found, key=lambda one: ROLES.index(cast("Role", one.role)))
 
 
 def principal_of(user: User, tenant_slug: str) -> Principal | None:
-    """The user as they act there, with what their role permits; None for outsiders and unknown tenants alike."""
+    """The user as they act there, with what their role permits; None for outsiders and unknown tenants alike.
+
+    None also for a member without the second factor that the tenant wants: the first page tells them.
+    """
     if not user.is_active:
         return None
     for membership in lookups.tenants_of_user(user.pk):
         if membership.tenant.slug == tenant_slug and membership.tenant.active:
+            if lacks_second_factor(user, membership) or not conditions.hold(user, membership):
+                return None
             return Principal(
                 tenant=membership.tenant.id,
                 issuer=ISSUER,
@@ -115,7 +122,18 @@ def principal_of(user: User, tenant_slug: str) -> Principal | None:
     return None
 
 
-def _may_give(role: str, acting: Principal | None) -> None:
+def lacks_second_factor(user: User, place: lookups.TenantOfUser) -> bool:
+    """Whether the tenant wants a second factor that the person has not set up.
+
+    Whoever has one is asked for it at every sign-in, so having one is having shown it. For an account of the tenant's
+    own provider, that provider decides how people prove who they are.
+    """
+    if not place.requires_second_factor or user.home:
+        return False
+    return not Authenticator.objects.filter(user=user, confirmed_at__isnull=False).exists()
+
+
+def may_give(role: str, acting: Principal | None) -> None:
     """Members are managed with `members:write`; a role with permissions that one lacks is not one's to give or take."""
     if role not in ROLES:
         raise InvalidRoleError(role)
@@ -123,6 +141,14 @@ def _may_give(role: str, acting: Principal | None) -> None:
     if acting is not None and not PERMISSIONS_OF[role] <= acting.scopes:
         lacking = sorted(PERMISSIONS_OF[role] - acting.scopes)
         raise NotPermittedError(lacking[0])
+
+
+def _end(membership: Membership, acting: Principal | None) -> None:
+    """An account of the tenant's own provider stays: the provider would only bring it back, and its rules decide."""
+    if membership.role == "owner":
+        _keep_an_owner(membership)
+    _record("member.removed", membership, acting, before=membership.role, after=None)
+    membership.delete()
 
 
 def _lock_member(membership_id: str) -> Membership:

@@ -36,6 +36,7 @@ NAVIGATION: Final = (
     Entry("calls", "Calls", "calls:read", "calls"),
     Entry("logins", "Logins", "mcp:call", "logins"),
     Entry("members", "Members", "members:read", "members"),
+    Entry("identity_providers", "Sign-in", "tenant:write", "identity-providers"),
     Entry("tenant_settings", "Settings", "members:read", "settings"),
 )
 

@@ -10,14 +10,21 @@ from typing import Any
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 
-from controlplane.accounts import throttling
+from controlplane.accounts import by_mail, throttling
+from controlplane.accounts.passkeys import possible_at
+from controlplane.accounts.signing_in import sign_in
 
 log = logging.getLogger(__name__)
 
 
 class SignIn(LoginView):
     template_name = "dashboard/sign_in.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        more = {"passkeys": possible_at(self.request), "sign_up": by_mail.sign_up_is_open()}
+        return super().get_context_data(**kwargs) | more
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         wait = throttling.take(*_who(request))
@@ -27,7 +34,8 @@ class SignIn(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         throttling.forget(*_who(self.request))
-        return super().form_valid(form)
+        user = form.get_user()
+        return redirect(sign_in(self.request, user, method="password", next_url=self.request.POST.get("next", "")))
 
     def _too_many(self, wait: timedelta) -> HttpResponse:
         """Before the password is looked at: whether it was right is not told."""

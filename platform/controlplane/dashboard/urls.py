@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from django.contrib.auth import views as accounts
-from django.urls import path, reverse_lazy
+from django.urls import include, path
 
-from controlplane.dashboard import assets, calls, connecting, endpoints, logins, servers, sign_in, views
+from controlplane.dashboard import (
+    assets,
+    calls,
+    connecting,
+    endpoints,
+    identity_providers,
+    logins,
+    servers,
+    sign_in,
+    views,
+)
 from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
@@ -15,7 +25,7 @@ urlpatterns = [
     path("tenants/<name:tenant>/", servers.servers, name="servers"),
     path("tenants/<name:tenant>/overview/", calls.overview, name="overview"),
     path("tenants/<name:tenant>/calls/", calls.calls, name="calls"),
-    path("tenants/<name:tenant>/logins/", logins.logins, name="logins"),
+    path("tenants/<name:tenant>/logins/", logins.logins, playground, name="logins"),
     path("tenants/<name:tenant>/servers/+/", servers.add, name="add_server"),
     path("tenants/<name:tenant>/servers/<name:name>/", servers.server, name="server"),
     path("tenants/<name:tenant>/revisions/<name:revision>/", servers.revision, name="revision"),
@@ -23,12 +33,27 @@ urlpatterns = [
     path("tenants/<name:tenant>/endpoints/<name:name>/", endpoints.endpoint, name="endpoint"),
     path("tenants/<name:tenant>/endpoints/<name:name>/versions/<int:number>/", endpoints.version, name="version"),
     path("tenants/<name:tenant>/endpoints/<name:name>/connect/", connecting.connect, name="connect"),
+    path("tenants/<name:tenant>/identity-providers/", identity_providers.identity_providers, name="identity_providers"),
     path(
-        "password/<uidb64>/<token>/",
-        accounts.PasswordResetConfirmView.as_view(
-            template_name="dashboard/set_password.html", success_url=reverse_lazy("login")
-        ),
-        name="set_password",
+        "tenants/<name:tenant>/identity-providers/+/<name:kind>/", identity_providers.add, name="add_identity_provider"
     ),
+    path(
+        "tenants/<name:tenant>/identity-providers/<name:name>/",
+        identity_providers.identity_provider,
+        name="identity_provider",
+    ),
+    path(
+        "tenants/<name:tenant>/identity-providers/<name:name>/check/",
+        identity_providers.check,
+        name="check_identity_provider",
+    ),
+    path(
+        "tenants/<name:tenant>/identity-providers/<name:name>/test/",
+        identity_providers.trial,
+        name="try_identity_provider",
+    ),
+    path("", include("controlplane.dashboard.people.urls")),
+    path("tenants/<name:tenant>/endpoints/<name:name>/try/", playground.playground, name="playground"),
+    path("tenants/<name:tenant>/endpoints/<name:name>/try/token/", playground.token, name="playground_token"),
     path("assets/<str:digest>/<str:name>", assets.asset, name="asset"),
 ]

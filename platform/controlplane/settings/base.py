@@ -7,6 +7,7 @@ from typing import Any
 
 from controlplane import env
 from controlplane.settings.logs import logging_configuration
+from controlplane.settings.mail import *
 from controlplane.settings.tasks import *
 
 STOA_HOME = env.home()
@@ -44,6 +45,7 @@ INSTALLED_APPS = [
     "controlplane.composition",
     "controlplane.issuer",
     "controlplane.connections",
+    "controlplane.providers",
     "controlplane.api",
     "controlplane.dashboard",
     "controlplane.cli",
@@ -90,6 +92,9 @@ STATIC_ROOT = STOA_HOME / "static"
 # People and their passwords
 
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["controlplane.accounts.backends.Passwords"]
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # addresses are unique among accounts with passwords, not in the whole table
+SESSION_ENGINE = "controlplane.accounts.sessions"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
@@ -103,6 +108,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 24 * 3600  # of links that set a password
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = LOGIN_URL
@@ -128,6 +134,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
 }
+
+# The management API
+
+STOA_API_REQUESTS_A_MINUTE = env.integer("STOA_API_REQUESTS_A_MINUTE", default=1_200, least=10, most=1_000_000)
 
 # The record of who did what
 

@@ -10,12 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection
 from pytest_django import Settings
 
+from controlplane.accounts.errors import AlreadyMemberError, InvalidRoleError, LastOwnerError, MemberNotFoundError
 from controlplane.accounts.models import User
 from controlplane.accounts.services import (
-    AlreadyMemberError,
-    InvalidRoleError,
-    LastOwnerError,
-    MemberNotFoundError,
     add_member,
     change_role,
     create_user,
