@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address, ip_network
@@ -69,9 +70,12 @@ def ask(
     connection = _PinnedConnection(host, port, _public_address(host, port), _left(deadline))
     try:
         connection.request(method, path, body, {"Accept-Encoding": "identity", "User-Agent": "stoa", **(headers or {})})
-        response = connection.getresponse()
-        said = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, said, _read(response, connection, deadline, max_bytes))
+        sock = connection.sock  # a host that says it will close makes the connection forget it
+        with closing(connection.getresponse()) as response:
+            said = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status, said, _read(response, sock, deadline, max_bytes))
+    except TimeoutError as error:
+        raise _too_slow() from error
     except (OSError, http.client.HTTPException) as error:
         raise FetchError(f"The host could not be reached or spoke no proper HTTP ({type(error).__name__}).") from error
     finally:
@@ -126,14 +130,13 @@ def _trusted(address: str) -> bool:
     return any(parsed in ip_network(network) for network in settings.STOA_FETCH_NETWORKS)
 
 
-def _read(
-    response: http.client.HTTPResponse, connection: http.client.HTTPSConnection, deadline: float, limit: int
-) -> bytes:
+def _read(response: http.client.HTTPResponse, sock: socket.socket, deadline: float, limit: int) -> bytes:
     """Piece by piece, so that a host that sends a byte a second is cut off as well."""
     body = bytearray()
     while len(body) <= limit:
-        if connection.sock is not None:
-            connection.sock.settimeout(_left(deadline))
+        left = _left(deadline)
+        if sock.fileno() != -1:  # it is closed by itself once all was read
+            sock.settimeout(left)
         piece = response.read1(limit + 1 - len(body))
         if not piece:
             return bytes(body)
@@ -144,8 +147,12 @@ def _read(
 def _left(deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
-        raise FetchError(f"The host took longer than {SECONDS:g} s.")
+        raise _too_slow()
     return left
+
+
+def _too_slow() -> FetchError:
+    return FetchError(f"The host took longer than {SECONDS:g} s.")
 
 
 @cache
