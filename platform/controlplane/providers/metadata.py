@@ -21,6 +21,7 @@ from mcp_runtime.protocol.errors import ParseError
 KEEP_SECONDS: Final = 3600.0
 AGAIN_SECONDS: Final = 30.0
 """How often an unknown `kid` may make us ask for the keys again, and a failure for the same document."""
+STALE_SECONDS: Final = 24 * 3600.0
 MAX_BYTES: Final = 256 * 1024
 MAX_KEYS: Final = 100
 
@@ -40,49 +41,67 @@ class Metadata:
     auth_methods: tuple[str, ...] = ("client_secret_basic",)
 
 
+@dataclass(slots=True)
+class _Entry(Generic[T]):
+    """The last value, and how the last try to renew it went."""
+
+    value: T | None = None
+    fetched_at: float = 0.0
+    tried_at: float = 0.0
+    error: FetchError | None = None
+
+
 class Kept(Generic[T]):
-    """Values by address, for a while. A failure is kept as well, shortly: nobody makes us hammer a host."""
+    """Values by address, for a while, fetched by one thread at a time. Nobody makes us hammer a host: after a failure
+    it is left alone for some seconds, and what there was goes on counting for a day."""
 
     def __init__(self, load: Callable[[str], T], *, size: int = 500, now: Callable[[], float] = time.monotonic) -> None:
         self._load = load
         self._size = size
         self._now = now
-        self._values: OrderedDict[str, tuple[float, T | FetchError]] = OrderedDict()
+        self._entries: OrderedDict[str, _Entry[T]] = OrderedDict()
         self._lock = Lock()
+        self._stripes = [Lock() for _ in range(64)]
 
     def get(self, url: str, *, newer_than: float = KEEP_SECONDS) -> T:
         """Raises FetchError."""
-        with self._lock:
-            found = self._values.get(url)
-        if found is not None:
-            at, value = found
-            age = self._now() - at
-            if isinstance(value, FetchError):
-                if age < AGAIN_SECONDS:
-                    raise value
-            elif age < newer_than:
-                return value
-        return self._renew(url)
+        entry = self._entry(url)
+        if not self._is_fresh(entry, newer_than):
+            with self._stripes[hash(url) % len(self._stripes)]:
+                entry = self._entry(url)
+                if not self._is_fresh(entry, newer_than) and self._now() - entry.tried_at >= AGAIN_SECONDS:
+                    self._renew(url, entry)
+        if entry.value is not None and self._now() - entry.fetched_at < STALE_SECONDS:
+            return entry.value
+        raise entry.error or FetchError("The document could not be had.")
 
     def forget(self, url: str) -> None:
         with self._lock:
-            self._values.pop(url, None)
+            self._entries.pop(url, None)
 
-    def _renew(self, url: str) -> T:
-        try:
-            value = self._load(url)
-        except FetchError as error:
-            self._put(url, error)
-            raise
-        self._put(url, value)
-        return value
-
-    def _put(self, url: str, value: T | FetchError) -> None:
+    def clear(self) -> None:
         with self._lock:
-            self._values[url] = (self._now(), value)
-            self._values.move_to_end(url)
-            while len(self._values) > self._size:
-                self._values.popitem(last=False)
+            self._entries.clear()
+
+    def _is_fresh(self, entry: _Entry[T], newer_than: float) -> bool:
+        return entry.value is not None and self._now() - entry.fetched_at < newer_than
+
+    def _entry(self, url: str) -> _Entry[T]:
+        with self._lock:
+            entry = self._entries.setdefault(url, _Entry(tried_at=self._now() - AGAIN_SECONDS))
+            self._entries.move_to_end(url)
+            while len(self._entries) > self._size:
+                self._entries.popitem(last=False)
+            return entry
+
+    def _renew(self, url: str, entry: _Entry[T]) -> None:
+        entry.tried_at = self._now()
+        try:
+            entry.value = self._load(url)
+        except FetchError as error:
+            entry.error = error
+        else:
+            entry.fetched_at = self._now()
 
 
 def discover(issuer: str, *, expected: str | None = None, afresh: bool = False) -> Metadata:
@@ -122,8 +141,8 @@ def keys(url: str, *, afresh: bool = False) -> list[Mapping[str, Any]]:
 
 def forget_everything() -> None:
     """For tests: what was kept is another test's."""
-    for kept in (_documents, _keys):
-        kept._values.clear()
+    _documents.clear()
+    _keys.clear()
 
 
 def read_object(body: bytes, what: str) -> dict[str, Any]:

@@ -329,6 +329,17 @@ def test_a_host_that_answers_slowly_is_given_up(door: Door, cast: Cast, monkeypa
     assert "longer than" in last_attempt(cast).steps[-1]["detail"]
 
 
+def test_a_host_that_sends_a_byte_now_and_then_is_given_up(
+    door: Door, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that says it will close the connection, after which Python's own client forgets the socket."""
+    monkeypatch.setattr(outbound, "SECONDS", 1.0)
+    door.standin.replies["/.well-known/openid-configuration"] = Reply(drips=True)
+
+    assert door.begin().status_code == 403
+    assert "longer than" in last_attempt(cast).steps[-1]["detail"]
+
+
 def _part(value: object) -> str:
     return _encoded(json.dumps(value).encode())
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from controlplane.accounts.models import Identity, User
+from controlplane.accounts.services import principal_of
 from controlplane.providers import services
 from controlplane.providers.models import Provider
 from tenants.context import acting_for
@@ -220,3 +221,24 @@ def test_rules_give_a_second_provider_its_own_people(cast: Cast, door: Door) -> 
     add(cast, door.standin, "other", rules=RULES)
 
     assert Door(door.standin, "other").sign_in().status_code == 302
+
+
+def test_a_required_provider_leaves_passwords_to_owners(door: Door, cast: Cast) -> None:
+    with acting_for(cast.acme.id):
+        Provider.objects.update(required=True)
+    door.sign_in()
+
+    assert principal_of(cast.ben, "acme") is None
+    assert principal_of(cast.ada, "acme") is not None  # the way back in when the provider is broken
+    assert door.browser.get("/tenants/acme/").status_code == 200
+    assert b"a password is for owners" in Door(door.standin).browser.get("/login/", {"next": "/tenants/acme/"}).content
+
+
+def test_a_required_provider_that_is_switched_off_or_anothers_requires_nothing(door: Door, cast: Cast) -> None:
+    with acting_for(cast.acme.id):
+        Provider.objects.update(required=True)
+    assert principal_of(cast.cem, "globex") is not None
+    with acting_for(cast.acme.id):
+        services.disable_provider("id", acting=None)
+
+    assert principal_of(cast.ben, "acme") is not None

@@ -38,6 +38,8 @@ class Reply:
     status: int = 200
     body: Any = ""
     headers: dict[str, str] = field(default_factory=dict)
+    drips: bool = False
+    """A byte now and then, for ever."""
 
 
 @dataclass
@@ -211,6 +213,8 @@ def running(standin: Standin, folder: Path) -> Iterator[Standin]:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(standin.certificate)
 
+    over = threading.Event()
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
@@ -222,10 +226,13 @@ def running(standin: Standin, folder: Path) -> Iterator[Standin]:
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            if not reply.drips:
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             with contextlib.suppress(OSError):  # the client may have had enough
                 self.wfile.write(body)
+                while reply.drips and not over.wait(0.05):
+                    self.wfile.write(b" ")
 
         do_POST = do_GET  # noqa: N815  its name is the method's
 
@@ -240,6 +247,7 @@ def running(standin: Standin, folder: Path) -> Iterator[Standin]:
     try:
         yield standin
     finally:
+        over.set()
         server.shutdown()
         thread.join()
         server.server_close()
