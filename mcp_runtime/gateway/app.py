@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from mcp_runtime.authorization.bearer import CALL_SCOPE, Challenges, bearer_token, refuse_query_token
 from mcp_runtime.authorization.principals import Principals
-from mcp_runtime.gateway import admission, gets, http_sse, records
+from mcp_runtime.gateway import admission, cors, gets, http_sse, records
 from mcp_runtime.gateway.admission import Address, Doorkeeper, Head
 from mcp_runtime.gateway.hub import Hub
 from mcp_runtime.gateway.kept_state import RememberingSandboxes
@@ -146,6 +146,27 @@ class Gateway:
         record.tenant, record.endpoint = where.tenant, where.endpoint
         head = admission.head(scope)
         self._doorkeeper.check_host_and_origin(head)
+        if head.origin is None:
+            await self._serve_admitted(scope, where, head, receive, send, record)
+        else:
+            await self._serve_page(scope, where, head, receive, cors.readable_by(head.origin, send), record)
+
+    async def _serve_page(
+        self, scope: Scope, where: Address, head: Head, receive: Receive, send: Send, record: CallRecord
+    ) -> None:
+        """Serve a page of an allowed origin, which reads refusals too."""
+        if cors.is_preflight(scope):
+            record.method, record.status = "OPTIONS", 204
+            await cors.answer_preflight(scope, send)
+            return
+        try:
+            await self._serve_admitted(scope, where, head, receive, send, record)
+        except Refusal as refusal:
+            await _refuse(refusal, receive, send, record)
+
+    async def _serve_admitted(
+        self, scope: Scope, where: Address, head: Head, receive: Receive, send: Send, record: CallRecord
+    ) -> None:
         refuse_query_token(scope.get("query_string", b""))
         token, principal, plan = await self._admit(where, head)
         record.tenant_id, record.subject = principal.tenant, principal.subject
