@@ -108,7 +108,22 @@ _TRANSFORMS = (
     | _at(f"{_FRAMEWORK}.components.versions", "VersionSpec")
 )
 _CONFIGS = _at(f"{_COMPOSITION}.transforms", "ArgTransformConfig", "ToolTransformConfig")
+_SKILLS = _at(
+    f"{_COMPOSITION}.skills",
+    "ClaudeSkillsProvider",
+    "CodexSkillsProvider",
+    "CopilotSkillsProvider",
+    "CursorSkillsProvider",
+    "GeminiSkillsProvider",
+    "GooseSkillsProvider",
+    "OpenCodeSkillsProvider",
+    "SkillProvider",
+    "SkillsDirectoryProvider",
+    "VSCodeSkillsProvider",
+)
 _SOURCES = _at(f"{_COMPOSITION}.providers", "FastMCPProvider", "Provider")
+_SOURCES |= _at(f"{_COMPOSITION}.known", "AggregateProvider") | _at(f"{_FRAMEWORK}.local_provider", "LocalProvider")
+_SOURCES |= _at(f"{_COMPOSITION}.folders", "FileSystemProvider")
 _PROXIES = f"{_COMPOSITION}.proxy"
 _OPENAPI = f"{_FRAMEWORK}.openapi"
 
@@ -177,12 +192,20 @@ MODULES: dict[str, dict[str, str] | str] = {
     "fastmcp.server.openapi": _OPENAPI,
     "fastmcp.server.openapi.components": f"{_OPENAPI}.components",
     "fastmcp.server.openapi.routing": f"{_OPENAPI}.routing",
-    "fastmcp.server.providers": _SOURCES | _at(_PROXIES, "ProxyProvider") | _at(_OPENAPI, "OpenAPIProvider"),
+    "fastmcp.server.providers": _SOURCES | _SKILLS | _at(_PROXIES, "ProxyProvider") | _at(_OPENAPI, "OpenAPIProvider"),
     "fastmcp.server.providers.base": _SOURCES,
+    "fastmcp.server.providers.aggregate": _SOURCES,
     "fastmcp.server.providers.fastmcp_provider": _SOURCES,
+    "fastmcp.server.providers.filesystem": _SOURCES,
+    "fastmcp.server.providers.local_provider": _SOURCES,
     "fastmcp.server.providers.openapi": _OPENAPI,
     "fastmcp.server.providers.openapi.routing": f"{_OPENAPI}.routing",
     "fastmcp.server.providers.proxy": _PROXIES,
+    "fastmcp.server.providers.skills": _SKILLS,
+    "fastmcp.server.providers.skills.claude_provider": _SKILLS,
+    "fastmcp.server.providers.skills.directory_provider": _SKILLS,
+    "fastmcp.server.providers.skills.skill_provider": _SKILLS,
+    "fastmcp.server.providers.skills.vendor_providers": _SKILLS,
     "fastmcp.server.proxy": _PROXIES,
     "fastmcp.server.server": _SERVER | _at(_PROXIES, "create_proxy"),
     "fastmcp.server.tasks": _TASKS,

@@ -126,6 +126,10 @@ class Catalogue(Generic[C]):
                 return component
         return None
 
+    def offered(self) -> list[C]:
+        """Every version of every component, but for what is switched off."""
+        return [one for versions in self._components.values() for one in versions if self._visibility.shows(one)]
+
     async def usable(self, key: str, context: Context) -> C | None:
         """The component if this caller may use it: the version the request asks for, or the highest permitted."""
         versions = self._components.get(key)

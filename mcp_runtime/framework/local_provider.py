@@ -1,9 +1,13 @@
-"""`mcp.local_provider`: a server's own components, apart from those of mounted servers (a later spelling)."""
+"""A server's own components, apart from those of mounted servers: `mcp.local_provider`. And components without a
+server, for several to offer: `provider = LocalProvider()`, `@provider.tool`, `FastMCP(providers=[provider])`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mcp_runtime.framework.composition.providers import Provider
 from mcp_runtime.framework.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -11,6 +15,8 @@ if TYPE_CHECKING:
     from mcp_runtime.framework.components.resource import Resource
     from mcp_runtime.framework.components.template import ResourceTemplate
     from mcp_runtime.framework.components.tool import Tool
+    from mcp_runtime.framework.composition.providers import ProviderSource
+    from mcp_runtime.framework.composition.sources import Kind
     from mcp_runtime.framework.registering import Registering
 
 __all__ = ("LocalProvider",)
@@ -31,10 +37,17 @@ _OFFERED = frozenset(
 )
 
 
-class LocalProvider:
-    """Has the server's decorators and `add_…` methods; its `remove_…` raise KeyError for what is not there."""
+class LocalProvider(Provider):
+    """Has a server's decorators and `add_…` methods; its `remove_…` raise KeyError for what is not there."""
 
-    def __init__(self, server: Registering) -> None:
+    cache_seconds = 365 * 24 * 3600.0
+
+    def __init__(self, on_duplicate: str = "error", *, server: Registering | None = None) -> None:
+        super().__init__()
+        if server is None:
+            from mcp_runtime.framework.server import FastMCP
+
+            server = FastMCP("local provider", on_duplicate=on_duplicate)
         self._server = server
 
     def __getattr__(self, name: str) -> Any:
@@ -56,17 +69,26 @@ class LocalProvider:
     def remove_prompt(self, name: str, version: str | None = None) -> None:
         self._remove("prompts", name, version)
 
-    async def list_tools(self) -> list[Tool]:
-        return list(self._server._catalogues["tools"])
+    def watched_by(self, source: ProviderSource, server: Any) -> None:
+        """A component that is added later is offered at once."""
 
-    async def list_resources(self) -> list[Resource]:
-        return list(self._server._catalogues["resources"])
+        def changed(kind: Kind) -> None:
+            source.forget()
+            server._changed(kind)
 
-    async def list_resource_templates(self) -> list[ResourceTemplate]:
-        return list(self._server._catalogues["resourceTemplates"])
+        self._server.watch(changed)
 
-    async def list_prompts(self) -> list[Prompt]:
-        return list(self._server._catalogues["prompts"])
+    async def _list_tools(self) -> Sequence[Tool]:
+        return self._server._catalogues["tools"].offered()
+
+    async def _list_resources(self) -> Sequence[Resource]:
+        return self._server._catalogues["resources"].offered()
+
+    async def _list_resource_templates(self) -> Sequence[ResourceTemplate]:
+        return self._server._catalogues["resourceTemplates"].offered()
+
+    async def _list_prompts(self) -> Sequence[Prompt]:
+        return self._server._catalogues["prompts"].offered()
 
     def _remove(self, kind: Any, key: str, version: str | None) -> None:
         try:

@@ -263,7 +263,7 @@ class Registering(Direct):
         """This server's own components, under the names that later versions gave their methods."""
         from mcp_runtime.framework.local_provider import LocalProvider
 
-        return LocalProvider(self)
+        return LocalProvider(server=self)
 
     def get_tool(self, name: str, version: str | None = None) -> Tool:
         """The tool, hidden or not, at once or awaited (FASTMCP 0.3). Raises NotFoundError."""

@@ -230,8 +230,12 @@ class Composing(Composed):
         return found
 
     async def _shown(self, kind: Kind) -> list[Any]:
-        """What clients see."""
-        return list(await self.offer(kind))
+        """What clients see, where nobody in particular asks."""
+        if not any(source.asks_each_time for source in self._sources):
+            return list(await self.offer(kind))
+        from mcp_runtime.framework.serving import nobodys_context
+
+        return await self._listed(kind, nobodys_context(cast("FastMCP", self)))
 
 
 class _Awaited:
