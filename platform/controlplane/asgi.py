@@ -37,6 +37,7 @@ from controlplane.dashboard.routing import websocket_urlpatterns
 from controlplane.issuer.trust import DatabaseTrust
 from controlplane.issuer.urls import serves as issuer_serves
 from controlplane.keys.credentials import DatabaseCredentials
+from controlplane.providers.bearer import WithTrustedIssuers
 from controlplane.vault.secrets import DatabaseSecrets
 from mcp_runtime.authorization.credentials import KeysAndTokens
 from mcp_runtime.authorization.trusted import TrustedIssuers
@@ -57,7 +58,7 @@ class Runtime:
         self.sandboxes = RunnerClient(Path(settings.STOA_RUNNER_SOCKET), DatabaseSecrets())
         self.gateway = Gateway(
             DatabaseCatalogue(),
-            KeysAndTokens(DatabaseCredentials(), TrustedIssuers(DatabaseTrust())),
+            WithTrustedIssuers(KeysAndTokens(DatabaseCredentials(), TrustedIssuers(DatabaseTrust()))),
             self.sandboxes,
             GatewaySettings(
                 public_url=settings.STOA_PUBLIC_URL,

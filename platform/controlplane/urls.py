@@ -11,6 +11,7 @@ urlpatterns = [
     path("readyz", health.ready),
     path("api/v1/", include("controlplane.api.urls")),
     path("", include("controlplane.issuer.urls")),
+    path("", include("controlplane.providers.urls")),
     path("", include("controlplane.connections.urls")),
     path("", include("controlplane.dashboard.urls")),
 ]

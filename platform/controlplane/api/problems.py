@@ -23,6 +23,7 @@ from controlplane.composition import errors as composition
 from controlplane.connections import errors as connections
 from controlplane.issuer.errors import ClientNotFoundError, GrantNotFoundError, InvalidClientError
 from controlplane.keys.services import InvalidKeyError, KeyNotFoundError
+from controlplane.providers.errors import InvalidProvider, NotTested, ProviderNotFound, SignInRefused
 from controlplane.registry import errors as registry
 from controlplane.vault.services import InvalidSecretError, SecretNotFoundError
 from mcp_runtime.ports.connections import ConnectionNeeded
@@ -87,6 +88,10 @@ _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (connections.ConnectionsError, 422, "", ""),
     (ClientNotFoundError, 404, "program_not_found", "List what exists: GET …/programs."),
     (InvalidClientError, 422, "invalid_program", _AGAIN),
+    (ProviderNotFound, 404, "", ""),
+    (NotTested, 409, "", ""),
+    (InvalidProvider, 422, "", ""),
+    (SignInRefused, 409, "", ""),
     (GrantNotFoundError, 404, "login_not_found", "List what exists: GET …/logins."),
     (KeyNotFoundError, 404, "key_not_found", "List what exists: GET …/keys."),
     (SecretNotFoundError, 404, "secret_not_found", "List what exists: GET …/secrets."),
