@@ -7,4 +7,4 @@ class CompositionConfig(AppConfig):
     name = "controlplane.composition"
 
     def ready(self) -> None:
-        from controlplane.composition import receivers  # noqa: F401  importing connects them
+        from controlplane.composition import endings, receivers  # noqa: F401  importing connects them

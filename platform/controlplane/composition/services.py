@@ -14,6 +14,7 @@ from controlplane.composition.document import Composition, of_server, read, writ
 from controlplane.composition.errors import EndpointExists, EndpointNotFound, InvalidEndpointName
 from controlplane.composition.models import Endpoint, Mount
 from controlplane.registry.models import Server
+from tenants import quotas
 from tenants.identifiers import is_id, is_slug
 from tenants.principal import Principal
 from tenants.roles import require
@@ -45,6 +46,7 @@ def create_endpoint(slug: str, composition: Composition, *, acting: Principal | 
     if not is_slug(slug):
         raise InvalidEndpointName(slug)
     document = write(composition)
+    quotas.check("endpoints", Endpoint.objects.count())
     try:
         with transaction.atomic():
             endpoint = Endpoint.objects.create(

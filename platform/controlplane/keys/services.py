@@ -15,6 +15,7 @@ from controlplane.audit.services import record
 from controlplane.keys import tokens
 from controlplane.keys.models import ApiKey
 from mcp_runtime.authorization.rights import MAX_PATTERNS, PatternError, Rights
+from tenants import quotas
 from tenants.context import require_tenant_id
 from tenants.identifiers import is_id
 from tenants.principal import Principal
@@ -92,6 +93,7 @@ def _make(
     ):
         raise NotPermittedError("keys:write")
 
+    quotas.check("keys", ApiKey.objects.filter(revoked_at=None).count())
     token = tokens.new_token()
     key = ApiKey(
         name=name.strip(),

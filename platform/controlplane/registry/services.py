@@ -24,6 +24,7 @@ from controlplane.registry.errors import (
 )
 from controlplane.registry.models import BuildLogLine, Revision, Server
 from mcp_runtime.sandbox.egress.targets import Grant
+from tenants import quotas
 from tenants.identifiers import is_id, is_slug
 from tenants.principal import Principal
 from tenants.roles import require
@@ -189,6 +190,7 @@ def _registered(slug: str, *, kind: Server.Kind = Server.Kind.PYTHON, acting: Pr
     server = Server.objects.filter(slug=slug).first()
     if server is not None:
         return server
+    quotas.check("servers", Server.objects.count())
     try:
         with transaction.atomic():
             server = Server.objects.create(slug=slug, kind=kind, created_by=_subject(acting))
