@@ -17,6 +17,7 @@ import msgspec
 
 from mcp_runtime.connectors.api_credentials import Credentials, Entry
 from mcp_runtime.connectors.api_results import read_result, refused, tool_result
+from mcp_runtime.connectors.breaker import Breakers
 from mcp_runtime.connectors.outbound import COOKIE, guarded_client
 from mcp_runtime.connectors.remote_failures import explain, timed_out
 from mcp_runtime.framework.errors import ClientError, ToolError
@@ -41,9 +42,15 @@ class Apis:
     """The connections of one process to HTTP APIs. Needs no start; `aclose` ends them all."""
 
     def __init__(
-        self, secrets: Secrets, *, networks: Sequence[str] = (), now: Callable[[], float] = time.monotonic
+        self,
+        secrets: Secrets,
+        *,
+        networks: Sequence[str] = (),
+        now: Callable[[], float] = time.monotonic,
+        breakers: Breakers | None = None,
     ) -> None:
         """`networks` are those that the operator lets tenants reach beside the public Internet."""
+        self.breakers = breakers or Breakers(now)
         self._secrets = secrets
         self._networks = networks
         self._now = now
@@ -192,21 +199,26 @@ class ApiUpstream:
         session = self._apis.session(self._api)
         session.calls += 1
         try:
-            async with asyncio.timeout(self._api.seconds):
-                credentials = await session.credentials()
-                entry = await credentials.entry(operation)
-                response = await self._tried(session, operation, outgoing, entry)
-                if response.status_code == 401 and entry.tokens:
-                    credentials.refused(entry)
-                    # It was not let in, so nothing was done: with a new token it may be sent again.
-                    response = await self._tried(session, operation, outgoing, await credentials.entry(operation))
+            with self._apis.breakers.watching((self._api.server_id, self._api.revision_id)):
+                return await self._answer(session, operation, outgoing)
         except ClientError as error:
             raise explain(error, caller.request_id) from error
         except TimeoutError as error:
             raise timed_out(caller.request_id) from error
         finally:
             session.calls -= 1
-        return response
+
+    async def _answer(self, session: Session, operation: Operation, outgoing: Outgoing) -> httpx2.Response:
+        """Raises ClientError, TimeoutError."""
+        async with asyncio.timeout(self._api.seconds):
+            credentials = await session.credentials()
+            entry = await credentials.entry(operation)
+            response = await self._tried(session, operation, outgoing, entry)
+            if response.status_code == 401 and entry.tokens:
+                credentials.refused(entry)
+                # It was not let in, so nothing was done: with a new token it may be sent again.
+                response = await self._tried(session, operation, outgoing, await credentials.entry(operation))
+            return response
 
     async def _tried(self, session: Session, operation: Operation, outgoing: Outgoing, entry: Entry) -> httpx2.Response:
         base_url = operation.base_url or self._api.base_url

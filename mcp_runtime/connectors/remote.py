@@ -19,6 +19,7 @@ import msgspec
 from mcp_runtime.client.transports.base import Transport
 from mcp_runtime.client.transports.http import StreamableHttpTransport
 from mcp_runtime.client.transports.http_sse import SSETransport
+from mcp_runtime.connectors.breaker import Breakers
 from mcp_runtime.connectors.failures import pass_on
 from mcp_runtime.connectors.lending import Lending
 from mcp_runtime.connectors.openapi import Apis
@@ -57,7 +58,8 @@ class Remotes:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`networks` are those that the operator lets tenants reach beside the public Internet."""
-        self.apis = Apis(secrets, networks=networks, now=now)
+        self.breakers = Breakers(now)
+        self.apis = Apis(secrets, networks=networks, now=now, breakers=self.breakers)
         self.lending = Lending(connections or NoConnections(), now=now)
         self._secrets = secrets
         self._networks = networks
@@ -175,10 +177,11 @@ class RemoteUpstream:
         if on_event is not None:
             on_event("stoa/credential", msgspec.Raw(msgspec.json.encode(connection.credential)))
         try:
-            async with asyncio.timeout(self._remote.seconds) as deadline:
-                await connection.opened()
-                listening = Listening(on_event, asker, deadline)
-                result = await connection.request(method, decoded, listening, progress=caller.progress)
+            with self._remotes.breakers.watching(connection.pool[:2]):
+                async with asyncio.timeout(self._remote.seconds) as deadline:
+                    await connection.opened()
+                    listening = Listening(on_event, asker, deadline)
+                    result = await connection.request(method, decoded, listening, progress=caller.progress)
         except McpError as error:
             raise pass_on(UpstreamError(error.code, error.message, error.data)) from None
         except ClientError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mcp_runtime.connectors.breaker import Paused
 from mcp_runtime.connectors.failures import Failure
 from mcp_runtime.connectors.outbound import AddressRefused, CredentialMissing, CredentialRefused, Redirected, TooMuch
 from mcp_runtime.framework.errors import ClientError
@@ -33,6 +34,10 @@ UPSTREAM_FAILURES: dict[str, Failure] = {
         "The server behind this endpoint sends more than an answer may have.",
         "Ask for less at once, for example in pages.",
     ),
+    "upstream_paused": Failure(
+        "The server behind this endpoint did not answer several times, and is not asked for a while.",
+        "Wait for retry_after seconds. If it stays, whoever runs that server can tell more.",
+    ),
     "upstream_timeout": Failure(
         "The server behind this endpoint took longer than a call may take.",
         "Ask for less at once, or call again later.",
@@ -41,6 +46,7 @@ UPSTREAM_FAILURES: dict[str, Failure] = {
 """By code."""
 
 _CODES: tuple[tuple[type[ClientError], str], ...] = (
+    (Paused, "upstream_paused"),
     (AddressRefused, "upstream_address_refused"),
     (CredentialRefused, "upstream_refused"),
     (CredentialMissing, "upstream_credential_missing"),
@@ -56,13 +62,14 @@ def code_of(error: ClientError) -> str:
 
 def explain(error: ClientError, request_id: str) -> McpError:
     """The JSON-RPC error for a failure of a remote server. Addresses stay with its owner."""
-    return _told(code_of(error), request_id)
+    more = {"retry_after": error.retry_after} if isinstance(error, Paused) else {}
+    return _told(code_of(error), request_id, **more)
 
 
 def timed_out(request_id: str) -> McpError:
     return _told("upstream_timeout", request_id)
 
 
-def _told(code: str, request_id: str) -> McpError:
+def _told(code: str, request_id: str, **more: object) -> McpError:
     failure = UPSTREAM_FAILURES[code]
-    return Internal(failure.message, data=problem(code, "upstream", failure.hint, request_id))
+    return Internal(failure.message, data=problem(code, "upstream", failure.hint, request_id, **more))

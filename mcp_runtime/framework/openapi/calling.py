@@ -84,7 +84,10 @@ class Answer:
         """The value, if it is JSON. Raises ValueError."""
         import json
 
-        return json.loads(self.text)
+        try:
+            return json.loads(self.text)
+        except RecursionError:
+            raise ValueError("It nests too deeply.") from None
 
 
 class Operation:
