@@ -1,6 +1,6 @@
 """What one `tools/call add(1, 2)` costs the gateway process, beside others serving the same tool bare.
 
-    python -m benchmarks.gateway_call [--rounds 5] [--seconds 3] [--sandbox [LAUNCHER]]
+    python -m benchmarks.gateway_call [--rounds 5] [--seconds 3] [--sandbox [LAUNCHER]] [--typescript]
 
 The gateway checks a key, validates the arguments and records each call; the others do none of it. With `--sandbox` the
 tool runs in a sandbox, which a runner on the second core makes, else in the process itself; then the cost is given for
@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.peers import START_SECONDS, Load, Server, compare, fastmcp, gateway, on_core, sdk
+from benchmarks.peers import START_SECONDS, Load, Server, compare, fastmcp, gateway, on_core, sdk, typescript
 from benchmarks.results import verdict
 from mcp_runtime.sandbox.store import Store
 
@@ -37,6 +37,8 @@ def main() -> int:
         ours = stack.enter_context(gateway(environment))
         both = Server("stoa, with sandbox", ours.url, ours.pid, ours.token, also=(runner,)) if runner else None
         peers = [stack.enter_context(fastmcp()), stack.enter_context(sdk())]
+        if options.typescript:
+            peers.append(stack.enter_context(typescript()))
         compare([server for server in (*peers, ours, both) if server is not None], load, options.rounds)
     for server in (*peers, ours, both):
         if server is not None:
@@ -84,6 +86,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--typescript", action="store_true", help="the TypeScript SDK's server as well")
     parser.add_argument("--sandbox", nargs="?", const="auto", help="run the tool in a sandbox (default launcher: auto)")
     return parser.parse_args()
 

@@ -12,7 +12,7 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import cast
 from urllib.parse import urlsplit
@@ -95,15 +95,18 @@ class Connection(asyncio.Protocol):
         self.transport.close()
 
 
-def request(url: str, token: str, method: str) -> bytes:
-    """The bytes of one stateless request of 2026-07-28."""
+def request(
+    url: str, token: str, method: str, more: Mapping[str, object] | None = None, *, revision: str = MODERN
+) -> bytes:
+    """The bytes of one stateless request; those of the handshake era say less."""
     parts = urlsplit(url)
     meta = {
         f"{META}protocolVersion": MODERN,
         f"{META}clientCapabilities": {},
         f"{META}clientInfo": {"name": "load", "version": "1"},
     }
-    params: dict[str, object] = {"_meta": meta}
+    modern = revision == MODERN
+    params: dict[str, object] = {**({"_meta": meta} if modern else {}), **(more or {})}
     head = [
         f"POST {parts.path} HTTP/1.1",
         f"host: {parts.netloc}",
@@ -111,12 +114,13 @@ def request(url: str, token: str, method: str) -> bytes:
         "content-type: application/json",
         "accept: application/json, text/event-stream",
         "user-agent: load/1",
-        f"mcp-protocol-version: {MODERN}",
-        f"mcp-method: {method}",
+        f"mcp-protocol-version: {revision}",
     ]
+    if modern:
+        head.append(f"mcp-method: {method}")
     if method == "tools/call":
         params |= {"name": "add", "arguments": {"a": 1, "b": 2}}
-        head.append("mcp-name: add")
+        head += ["mcp-name: add"] if modern else []
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
     return "\r\n".join([*head, f"content-length: {len(body)}", "", ""]).encode() + body
 
@@ -160,13 +164,14 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--token", default="none")
     parser.add_argument("--method", default="tools/call")
+    parser.add_argument("--revision", default=MODERN)
     parser.add_argument("--expect", default='"text":"3"')
     parser.add_argument("--endpoints", type=int, default=1)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=3.0)
     options = parser.parse_args()
     urls = [options.url, *(_beside(options.url, number) for number in range(1, options.endpoints))]
-    payloads = [request(url, options.token, options.method) for url in urls]
+    payloads = [request(url, options.token, options.method, revision=options.revision) for url in urls]
     work = load(options.url, payloads, options.expect.encode(), options.connections, options.seconds)
     print(json.dumps(uvloop.run(work)))
 

@@ -63,6 +63,7 @@ class Load:
     seconds: float = 3.0
     endpoints: int = 1
     """Of our gateway: requests go round them in turn."""
+    revision: str = "2026-07-28"
 
 
 def compare(servers: Sequence[Server], load: Load, rounds: int) -> None:
@@ -80,7 +81,7 @@ def measure(server: Server, load: Load) -> None:
     done = subprocess.run(
         [
             *on_core(-1), sys.executable, "-m", "benchmarks.load", server.url, "--token", server.token,
-            "--method", load.method, "--expect", load.expect,
+            "--method", load.method, "--revision", load.revision, "--expect", load.expect,
             "--connections", str(load.connections), "--seconds", str(load.seconds), "--endpoints", str(load.endpoints),
         ],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The page of figures: a table, and a plot of how far each figure is from its goal."""
+"""The page of figures: what was measured, the table, the plot, and what limits what."""
 
 from __future__ import annotations
 
@@ -6,33 +6,30 @@ import datetime
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from benchmarks.results import Result
 
 PAGE = """\
 # Performance
 
-What `make bench` measured on {day}: {machine}. Each figure is a median; those beside another library are ratios from
-one run, in which both take turns under the same load. Absolute figures move by half from hour to hour on a shared
-machine; during this run {stolen:.0%} of the processor time went to the host's other guests.
+What `make bench` measured on {day}: {machine}; load {load} while it ran, and {stolen:.0%} of the processor time went to
+the host's other guests. Each figure is a median; those beside another library are ratios from one run, in which both
+take turns under the same load. Absolute figures move by half from hour to hour on a shared machine.
 
 {table}
 
-How good each figure is, as a multiple of its goal: at 1 the goal is just met.
+Each figure as a multiple of its goal; red is missed:
 
-```mermaid
-xychart-beta horizontal
-    x-axis [{names}]
-    y-axis "times the goal" 0 --> {top}
-    bar [{bars}]
-```
+![Each figure as a multiple of its goal]({plot})
 
-The numbers of the bars are those of the table.
+{limits}
 """
 
 
-def page(results: Mapping[str, Sequence[Result]], stolen: float) -> str:
-    """The page in Markdown. `results` by benchmark; `stolen`: the share of processor time that the host took."""
+def page(results: Mapping[str, Sequence[Result]], stolen: float, plot: str) -> str:
+    """The page in Markdown. `results` by benchmark; `stolen`: the share of processor time that the host took; `plot`:
+    the picture's name, beside the page."""
     rows = [(name, result) for name, some in results.items() for result in some]
     lines = ["| # | benchmark | measure | goal | figure | |", "|---|---|---|---|---|---|"]
     for number, (name, result) in enumerate(rows, 1):
@@ -41,13 +38,12 @@ def page(results: Mapping[str, Sequence[Result]], stolen: float) -> str:
             f"| {number} | `{name}` | {result.measure} | {bound} {result.goal:g} {result.unit} | "
             f"{result.figure:.2f} {result.unit} | {'met' if result.met else '**missed**'} |"
         )
-    bars = [min(result.headroom, 10.0) for _, result in rows]
     return PAGE.format(
         day=datetime.datetime.now(datetime.UTC).date().isoformat(),
         machine=f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        load=Path("/proc/loadavg").read_text().split()[2],
         stolen=stolen,
         table="\n".join(lines),
-        names=", ".join(str(number) for number in range(1, len(rows) + 1)),
-        top=max(2, round(max(bars, default=1.0)) + 1),
-        bars=", ".join(f"{bar:.2f}" for bar in bars),
+        plot=plot,
+        limits=(Path(__file__).parent / "limits.md").read_text().strip(),
     )

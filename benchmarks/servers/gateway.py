@@ -13,6 +13,7 @@ import msgspec
 
 from benchmarks.servers import tool_names
 from mcp_runtime.gateway.app import Gateway
+from mcp_runtime.gateway.limits import Caps
 from mcp_runtime.gateway.settings import GatewaySettings
 from mcp_runtime.ports.memory import MemoryCatalogue, MemoryCredentials, MemorySandboxes
 from mcp_runtime.ports.plans import Component, Member, PlanDocument
@@ -26,6 +27,8 @@ TOKEN = "stoa_bench"
 TOOLS = int(os.environ.get("STOA_BENCH_TOOLS", "1"))
 ENDPOINTS = int(os.environ.get("STOA_BENCH_ENDPOINTS", "1"))
 """How many endpoints are loaded, the one that is called among them."""
+STREAMS = int(os.environ.get("STOA_BENCH_STREAMS", "256"))
+"""How many streams one caller may have open."""
 SCHEMA: dict[str, object] = {
     "type": "object",
     "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
@@ -79,7 +82,8 @@ def _gateway() -> tuple[Gateway, RunnerClient | None]:
     socket = os.environ.get("STOA_RUNNER_SOCKET")
     runner = RunnerClient(Path(socket)) if socket else None
     sandboxes: Sandboxes = runner or MemorySandboxes(srv_bench=_add)
-    settings = GatewaySettings(public_url="http://127.0.0.1")
+    caps = Caps(streams_per_principal=STREAMS, streams_per_tenant=STREAMS)
+    settings = GatewaySettings(public_url="http://127.0.0.1", caps=caps)
     others = (
         msgspec.structs.replace(document, endpoint_id=f"ep_bench_{number}", endpoint=f"add-{number}")
         for number in range(1, ENDPOINTS)
