@@ -153,7 +153,7 @@ class Doorkeeper:
                 403,
                 "origin_not_allowed",
                 "Web pages of that origin may not call this platform.",
-                "Call from a program, or let the operator allow the origin.",
+                "Call from a program, or let the operator add the origin to STOA_ALLOWED_ORIGINS.",
                 unread=True,
             )
 

@@ -63,6 +63,7 @@ class Runtime:
             GatewaySettings(
                 public_url=settings.STOA_PUBLIC_URL,
                 allowed_hosts=tuple(settings.ALLOWED_HOSTS),
+                allowed_origins=tuple(settings.STOA_ALLOWED_ORIGINS),
                 sealing_key=derived_key(settings.SECRET_KEY, "gateway sealing"),
             ),
             sessions=RedisSessions(settings.REDIS_URL),

@@ -20,6 +20,7 @@ STOA_KEY_ENCRYPTION_KEYS = services.key_encryption_keys(default="")
 
 STOA_PUBLIC_URL = services.public_url(default="http://127.0.0.1:8000")
 ALLOWED_HOSTS = [*services.allowed_hosts(STOA_PUBLIC_URL), "localhost", "127.0.0.1", "[::1]"]
+STOA_ALLOWED_ORIGINS = services.allowed_origins()
 CSRF_TRUSTED_ORIGINS = [STOA_PUBLIC_URL]
 
 if "runserver" in sys.argv:  # Daphne makes it speak ASGI; any other process would import Twisted for nothing.

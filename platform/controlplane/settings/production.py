@@ -23,6 +23,7 @@ STOA_KEY_ENCRYPTION_KEYS = services.key_encryption_keys(default=None)
 
 STOA_PUBLIC_URL = services.public_url(default=None)
 ALLOWED_HOSTS = services.allowed_hosts(STOA_PUBLIC_URL)
+STOA_ALLOWED_ORIGINS = services.allowed_origins()
 CSRF_TRUSTED_ORIGINS = [STOA_PUBLIC_URL]
 
 # Cookies of an https address stay on https. A plain address is for a proxy-less try inside a trusted network.

@@ -44,6 +44,18 @@ def allowed_hosts(public: str) -> list[str]:
     return env.words("STOA_ALLOWED_HOSTS", default=[urlsplit(public).hostname or ""])
 
 
+def allowed_origins() -> list[str]:
+    """Origins of web pages that may call endpoints, beside the platform's own."""
+    origins = env.words("STOA_ALLOWED_ORIGINS")
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("https", "http") or not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
+            raise env.wrong(
+                "STOA_ALLOWED_ORIGINS", f"has {origin!r}, which is no origin", "Write https://console.example.com."
+            )
+    return origins
+
+
 def key_encryption_keys(*, default: str | None) -> tuple[bytes | str, ...]:
     """The key that wraps tenants' data keys, then the one before it while a rotation is under way."""
     remedy = "It wraps every tenant's data key; losing it loses their secrets."

@@ -84,6 +84,16 @@ def test_hosts_follow_the_public_address() -> None:
     ]
 
 
+@pytest.mark.protocol("H-10")
+def test_pages_of_other_origins_are_let_in_by_name_only() -> None:
+    name = "STOA_ALLOWED_ORIGINS"
+
+    assert read(PRODUCTION, name) == []
+    assert read(PRODUCTION | {name: "https://console.example.com"}, name) == ["https://console.example.com"]
+    for wrong in ("*", "console.example.com", "https://console.example.com/"):
+        assert "is no origin" in refusal(PRODUCTION | {name: wrong})
+
+
 def test_two_key_encryption_keys_are_accepted_while_rotating() -> None:
     previous = base64.b64encode(b"p" * 32).decode()
 
