@@ -114,7 +114,7 @@ class _Dialogue:
 
     async def _ask(self, method: str, params: msgspec.Raw) -> msgspec.Raw:
         try:
-            asked = _question.decode(codec.write({"method": method, "params": codec.sound(params)}))
+            asked = _question.decode(codec.write({"method": method, "params": _without_id(codec.sound(params))}))
         except (msgspec.MsgspecError, ParseError):
             raise UpstreamError(-32603, f"A client cannot be asked {method[:64]!r} in this way.") from None
         missing = unusable(asked, self.call.request.capabilities)
@@ -312,6 +312,15 @@ def _bound(call: Call) -> list[object]:
         params.get("name", params.get("uri")),
         hashlib.sha256(arguments).hexdigest(),
     ]
+
+
+def _without_id(params: msgspec.Raw) -> object:
+    """2026-07-28 has no `elicitationId` (EL-03). One made at random would also keep the question of a second run from
+    being known as that of the first."""
+    if b"elicitationId" not in memoryview(params).tobytes():
+        return params
+    given = codec.read(bytes(params))
+    return {key: value for key, value in given.items() if key != "elicitationId"} if isinstance(given, dict) else params
 
 
 def _digest(question: Question) -> str:

@@ -45,11 +45,12 @@ class Asking:
         assert asker is not None
         names = []
         for number in range(arguments.get("times", 1)):
+            question = _page() if arguments.get("how") == "page" else {**FORM, "message": f"Name {number}?"}
             try:
-                answer = await asker("elicitation/create", _raw({**FORM, "message": f"Name {number}?"}))
+                answer = await asker("elicitation/create", _raw(question))
             except UpstreamError as error:
                 raise UpstreamError(error.code, error.message, error.data) from None
-            names.append(msgspec.json.decode(answer)["content"]["name"])
+            names.append("gone there" if "url" in question else msgspec.json.decode(answer)["content"]["name"])
             on_event("notifications/progress", _raw({"progress": number + 1}))
         return {"content": [{"type": "text", "text": ", ".join(names)}]}
 
@@ -62,6 +63,10 @@ class Asking:
         model = {"method": "sampling/createMessage", "params": {"messages": [], "maxTokens": 1}}
         asked = {"who": question, "model": model} if given["arguments"].get("more") else {"who": question}
         return {"resultType": "input_required", "inputRequests": asked, "requestState": "mine"}
+
+
+def _page() -> dict[str, object]:
+    return {"mode": "url", "message": "Go there.", "url": "https://a.example", "elicitationId": os.urandom(8).hex()}
 
 
 def _raw(value: object) -> msgspec.Raw:
@@ -177,6 +182,26 @@ async def test_code_that_no_longer_waits_is_run_again(
 
     assert text(await call(door, {"times": 2}, {key: accepted("b")}, state)) == "a, b"
     assert server.runs == 3
+
+
+@pytest.mark.protocol("EL-03", "MR-06")
+async def test_a_page_to_open_has_no_id_of_its_own_and_is_known_again(
+    door: Door, server: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "MAX_PARKED", 0)
+    able: dict[str, object] = {"elicitation": {"url": {}}}
+
+    first = await call(door, {"how": "page"}, capabilities=able)
+    key, state = asked(first)
+    again = await call(door, {"how": "page"}, {key: {"action": "accept"}}, state, capabilities=able)
+
+    assert first.json()["result"]["inputRequests"][key]["params"] == {
+        "mode": "url",
+        "message": "Go there.",
+        "url": "https://a.example",
+    }
+    assert text(again) == "gone there"
+    assert server.runs == 2
 
 
 async def test_progress_of_a_later_round_has_its_own_token(door: Door) -> None:
