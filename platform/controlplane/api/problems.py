@@ -19,6 +19,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from controlplane.api import conditions, rates, repeats
 from controlplane.composition import errors as composition
 from controlplane.connections import errors as connections
 from controlplane.issuer.errors import ClientNotFoundError, GrantNotFoundError, InvalidClientError
@@ -53,6 +54,13 @@ class WrongAudience(Exception):
         super().__init__("This key is good for one endpoint only, and so not for the management API.")
 
 
+class DryRunUnavailable(Exception):
+    """What the route does reaches beyond the database, and so cannot be tried out."""
+
+    def __init__(self) -> None:
+        super().__init__("This request cannot be tried out: it has to ask others, or changes nothing.")
+
+
 class PreconditionRequired(Exception):
     """A write that would undo what others wrote without anyone noticing (RFC 6585 section 3)."""
 
@@ -82,6 +90,11 @@ _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (composition.DraftChanged, 412, "", ""),
     (composition.CompositionError, 409, "", ""),
     (BundleError, 422, "", ""),
+    (DryRunUnavailable, 422, "dry_run_unavailable", "Leave dry_run out to do it."),
+    (conditions.ResourceChanged, 412, "changed_meanwhile", "Read it again, and send the ETag of what you read."),
+    (repeats.BadIdempotencyKey, 422, "bad_idempotency_key", "Send a random one, such as a UUID."),
+    (repeats.IdempotencyKeyReused, 422, "idempotency_key_reused", "Use a new one for each request that is another."),
+    (rates.TooManyRequests, 429, "too_many_requests", "Wait for as many seconds as Retry-After says."),
     (ConnectionNeeded, 409, "connection_needed", "Open the address in a browser in which you are signed in here."),
     (connections.NoUpstreamLogin, 404, "", ""),
     (connections.LoginNotYours, 404, "", ""),
@@ -162,8 +175,16 @@ def _domain_problem(error: Exception) -> Problem | None:
             extra = {"permission": error.permission} if isinstance(error, NotPermittedError) else {}
             if isinstance(error, composition.InvalidComposition | composition.CompileError):
                 extra = {"where": error.where}
+            headers: dict[str, str] = {}
+            if isinstance(error, rates.TooManyRequests):
+                headers = {"Retry-After": str(error.rate.reset), **error.rate.headers}
             return Problem(
-                413 if too_large else status, code or error.code, str(error), hint or error.hint, extra=extra
+                413 if too_large else status,
+                code or error.code,
+                str(error),
+                hint or error.hint,
+                extra=extra,
+                headers=headers,
             )
     return None
 
@@ -181,12 +202,12 @@ def _framework_problem(error: Exception) -> Problem | None:
                 403, "forbidden", str(error) or "This is not allowed.", hint="Reload the page and try again."
             )
         case drf.NotFound() | Http404():
-            return Problem(404, "route_not_found", "There is nothing at this address.", hint="See /api/v1/schema.")
+            return Problem(404, "route_not_found", "There is nothing at this address.", hint="See /api/v1/openapi.")
         case RequestDataTooBig():
             return Problem(413, "too_large", "The request is too large.", hint="Send less in one request.")
         case drf.APIException():
             code = str(error.default_code)
-            return Problem(error.status_code, code, str(error.detail), hint="See /api/v1/schema.")
+            return Problem(error.status_code, code, str(error.detail), hint="See /api/v1/openapi.")
         case SuspiciousOperation():
-            return Problem(400, "malformed_request", "The request is malformed.", hint="See /api/v1/schema.")
+            return Problem(400, "malformed_request", "The request is malformed.", hint="See /api/v1/openapi.")
     return None

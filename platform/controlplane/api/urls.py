@@ -25,7 +25,7 @@ from controlplane.registry import converters  # noqa: F401 - registers `name`
 
 urlpatterns = [
     path("me", tenants.Me.as_view()),
-    path("schema", SpectacularAPIView.as_view(authentication_classes=(), permission_classes=())),
+    path("openapi", SpectacularAPIView.as_view(authentication_classes=(), permission_classes=())),
     path("tenants/<name:tenant>/servers", servers.Servers.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>", servers.ServerDetail.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/revisions", servers.Revisions.as_view()),

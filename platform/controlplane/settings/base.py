@@ -132,8 +132,13 @@ REST_FRAMEWORK: dict[str, Any] = {
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Stoa management API",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
 }
+
+# The management API
+
+STOA_API_REQUESTS_A_MINUTE = env.integer("STOA_API_REQUESTS_A_MINUTE", default=1_200, least=10, most=1_000_000)
 
 # The management API
 

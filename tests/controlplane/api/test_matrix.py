@@ -22,7 +22,7 @@ from tests.controlplane.api.conftest import Bearer
 from tests.support.cast import Cast
 
 METHODS = ("get", "post", "put", "patch", "delete")
-OPEN = {"me", "schema", ""}
+OPEN = {"me", "openapi", ""}
 """What is no tenant's: who am I, the document of this API, and the answer for addresses that do not exist."""
 
 T = "tenants/<name:tenant>"
