@@ -17,17 +17,16 @@ from tenants.identifiers import SLUG_RULE
 
 
 def _openapi(schema: Any) -> Any:
-    """The schema as OpenAPI 3.0 spells it, which has no type null and no empty `required`."""
+    """The schema as the API's description takes it: no empty `required`, and a type for each choice of texts."""
     if isinstance(schema, list):
         return [_openapi(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    choices = schema.get("anyOf", [])
-    if {"type": "null"} in choices:
-        (choice,) = (one for one in choices if one != {"type": "null"})
-        rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
-        return {**_openapi(choice), **rest, "nullable": True}
-    return {key: _openapi(value) for key, value in schema.items() if (key, value) != ("required", [])}
+    told = {key: _openapi(value) for key, value in schema.items() if (key, value) != ("required", [])}
+    choices = told.get("enum")
+    if isinstance(choices, list) and all(isinstance(choice, str) for choice in choices):
+        told.setdefault("type", "string")
+    return told
 
 
 class CompositionSerializer(serializers.Serializer[Any]):

@@ -55,7 +55,7 @@ class TokenSerializer(serializers.Serializer[Any]):
     token = serializers.CharField(max_length=20_000, write_only=True)
 
 
-class LoginSerializer(serializers.Serializer[Any]):
+class BegunLoginSerializer(serializers.Serializer[Any]):
     authorization_url = serializers.CharField(
         help_text="To be opened in the caller's own browser, where they are signed in here."
     )
@@ -115,12 +115,12 @@ class ServerConnection(TenantView):
         row = logins.connection_of(services.find_server(server).id, acting=self.principal)
         return Response(ConnectionSerializer(row).data) if row else Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(operation_id="connection_begin", request=None, responses={201: LoginSerializer})
+    @extend_schema(operation_id="connection_begin", request=None, responses={201: BegunLoginSerializer})
     def post(self, request: Request, server: str) -> Response:
         """Begin a log-in at the upstream. It ends in the browser in which the caller is signed in here."""
         found = services.find_server(server)
         address = logins.begin(found.id, tenant=self.kwargs["tenant"], acting=self.principal)
-        return Response(LoginSerializer({"authorization_url": address}).data, status=status.HTTP_201_CREATED)
+        return Response(BegunLoginSerializer({"authorization_url": address}).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(operation_id="connection_set_token", request=TokenSerializer, responses={204: None})
     def put(self, request: Request, server: str) -> Response:
