@@ -82,6 +82,7 @@ _DEPENDENCIES = _at(
     "Dependency",
     "Depends",
     "Progress",
+    "Shared",
     "TokenClaim",
     "get_access_token",
     "get_context",
@@ -93,6 +94,15 @@ _CHECKS = _at(
 )
 _LIFESPANS = _at(f"{_FRAMEWORK}.lifespan", "lifespan", "combine_lifespans")
 _TASKS = _at(f"{_FRAMEWORK}.components.tasks", "TaskConfig")
+_APPS = _at(
+    f"{_FRAMEWORK}.apps",
+    "AppConfig",
+    "ResourceCSP",
+    "ResourcePermissions",
+    "UI_EXTENSION_ID",
+    "UI_MIME_TYPE",
+    "app_config_to_meta_dict",
+)
 _CLIENTS = _at(_CLIENT, "Client", "CallToolResult")
 _MCP_ERROR = _at(_PROTOCOL_ERRORS, "McpError")
 
@@ -148,6 +158,8 @@ _GRANTS = _at(f"{_AUTH}.grants", "AuthorizationCode", "AuthorizationParams", "OA
 MODULES: dict[str, dict[str, str] | str] = {
     "fastmcp": _SERVER | _at(_CLIENT, "Client") | _at(f"{_FRAMEWORK}.settings", "settings", "Settings"),
     "fastmcp.__main__": {},
+    "fastmcp.apps": _APPS,
+    "fastmcp.apps.config": _APPS,
     "fastmcp.client": _at(_CLIENT, "Client"),
     "fastmcp.client.client": _CLIENTS,
     "fastmcp.client.elicitation": _at(_TYPES, "ElicitResult", "ElicitRequestParams")
@@ -221,6 +233,7 @@ MODULES: dict[str, dict[str, str] | str] = {
     "fastmcp.server.transforms.tool_transform": _TRANSFORMS | _CONFIGS,
     "fastmcp.server.transforms.version_filter": _TRANSFORMS,
     "fastmcp.server.transforms.visibility": _TRANSFORMS,
+    "fastmcp.settings": _at(f"{_FRAMEWORK}.settings", "Settings"),
     "fastmcp.tools": _TOOLS | _TRANSFORMED,
     "fastmcp.tools.base": _TOOLS,
     "fastmcp.tools.function_tool": _TOOLS,

@@ -22,7 +22,7 @@ from mcp_runtime.framework.components.template import FunctionTemplate
 from mcp_runtime.framework.components.tool import FunctionTool
 from mcp_runtime.framework.errors import InvalidSignature
 from mcp_runtime.framework.functions.signature import Signature
-from mcp_runtime.framework.options import refuse_unknown_option
+from mcp_runtime.framework.options import meta_of, refuse_unknown_option
 
 __all__ = ("prompt", "resource", "resource_from", "split_name", "tool")
 
@@ -32,6 +32,7 @@ Make = Callable[[Any], Component]
 def tool(name_or_fn: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
     """Make a function a tool: `@tool`, `@tool("name")`, `@tool(name=…)`; the options are those of `@mcp.tool`."""
     refuse_unknown_option("tool", options)
+    options["meta"] = meta_of("tool", options.get("meta"), options)
     given, function = split_name(name_or_fn, name, "tool")
     return _decorator(function, lambda fn: FunctionTool(fn, name=given, **_switched(options)))
 
@@ -39,6 +40,7 @@ def tool(name_or_fn: Any = None, /, *, name: str | None = None, **options: Any) 
 def resource(uri: str, **options: Any) -> Any:
     """Make a function a resource, or a template where the URI has `{parameters}`; the options of `@mcp.resource`."""
     refuse_unknown_option("resource", options)
+    options["meta"] = meta_of("resource", options.get("meta"), options)
     check_uri(uri)
     return _decorator(None, lambda fn: resource_from(fn, uri, **_switched(options)))
 

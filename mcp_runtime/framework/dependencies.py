@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import AsyncIterator, Callable, Collection, Hashable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from mcp_runtime.framework.auth.tokens import AccessToken, current_access_token
@@ -20,6 +21,7 @@ from mcp_runtime.framework.functions.calling import invoke
 from mcp_runtime.framework.functions.injection import Dependency, Scope
 from mcp_runtime.framework.functions.signature import Signature, callable_name
 from mcp_runtime.framework.http_request import headers_of, request_of
+from mcp_runtime.framework.lifespan import Lifespan
 
 __all__ = (
     "AccessToken",
@@ -32,6 +34,7 @@ __all__ = (
     "Dependency",
     "Depends",
     "Progress",
+    "Shared",
     "TokenClaim",
     "get_access_token",
     "get_context",
@@ -95,6 +98,12 @@ def Depends(factory: Callable[..., Any], *, use_cache: bool = True, **bindings: 
     values, or dependencies, for its parameters.
     """
     return _Depends(factory, bindings, use_cache=use_cache)
+
+
+def Shared(factory: Callable[..., Any]) -> Any:  # noqa: N802
+    """What `factory` makes once for the server, whoever calls; closed when the server stops. The same factory gives the
+    same value wherever it is asked for. It may need other shared values, and nothing of a call."""
+    return _Shared(factory, {}, use_cache=True)
 
 
 def CurrentContext() -> Any:  # noqa: N802
@@ -240,6 +249,21 @@ class _Depends(Dependency):
         call = self._signature.bind(values, scope.context or current_context())
         value = call() if simple else await invoke(call, is_async=self._signature.is_async)
         return await _entered(value, scope)
+
+
+class _Shared(_Depends):
+    async def resolve(self, scope: Scope, parameter: str) -> Any:
+        server = (scope.context or get_context()).outermost.fastmcp
+        life = server.shared.get(self._key)
+        if life is None:
+            life = server.shared[self._key] = Lifespan(server, self._life)
+        await life.start()
+        return life.value[0]
+
+    @asynccontextmanager
+    async def _life(self, server: Any) -> AsyncIterator[tuple[Any]]:
+        async with AsyncExitStack() as stack:
+            yield (await self._made(Scope(stack, None, {})),)
 
 
 async def _entered(value: Any, scope: Scope) -> Any:

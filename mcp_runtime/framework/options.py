@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 __all__ = (
     "chosen",
+    "meta_of",
     "one_of",
     "refuse_missing",
     "refuse_unknown",
@@ -94,16 +95,24 @@ def refuse_unknown_option(noun: str, options: Mapping[str, Any]) -> None:
     """Raises TypeError for a keyword that the decorator does not take, naming the nearest one."""
     import difflib
 
-    for name, value in options.items():
+    for name in options:
         if name in _DECORATOR_OPTIONS[noun]:
             continue
-        if name == "app":
-            if value in (None, False):
-                continue
-            raise TypeError(f"@mcp.{noun}(app=…): this server offers no user interfaces.")
+        if name == "app" and noun != "prompt":
+            continue  # see `meta_of`
         near = difflib.get_close_matches(name, _DECORATOR_OPTIONS[noun], n=1)
         hint = f"did you mean {near[0]}=?" if near else f"it takes {', '.join(sorted(_DECORATOR_OPTIONS[noun]))}."
         raise TypeError(f"@mcp.{noun} takes no {name}=; {hint}")
+
+
+def meta_of(noun: str, meta: Mapping[str, Any] | None, options: dict[str, Any]) -> Mapping[str, Any] | None:
+    """A decorator's `meta=`, and what its `app=` adds, which is taken out of `options`."""
+    app = options.pop("app", None)
+    if app is None or app is False:
+        return meta
+    from mcp_runtime.framework.apps import meta_with
+
+    return meta_with(app, meta, noun=noun)
 
 
 def chosen(given: bool | None, setting: bool) -> bool:

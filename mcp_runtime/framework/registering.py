@@ -14,7 +14,7 @@ from mcp_runtime.framework.components.template import FunctionTemplate, Resource
 from mcp_runtime.framework.components.tool import FunctionTool, Tool
 from mcp_runtime.framework.decorators import check_uri, resource_from, split_name
 from mcp_runtime.framework.direct import Direct
-from mcp_runtime.framework.options import refuse_unknown_option
+from mcp_runtime.framework.options import meta_of, refuse_unknown_option
 
 if TYPE_CHECKING:
     from mcp_runtime.framework.catalogue import Catalogue
@@ -88,6 +88,7 @@ class Registering(Direct):
         `structured_output=False` is how the SDK says `output_schema=None`.
         """
         refuse_unknown_option("tool", unknown)
+        meta = meta_of("tool", meta, unknown)
         given, function = split_name(name_or_fn, name, "tool")
 
         def register(fn: Any) -> Any:
@@ -137,6 +138,7 @@ class Registering(Direct):
         """Offer a function as a resource: `@mcp.resource("data://x")`; with `{x}` in the URI, as a template."""
         check_uri(uri)
         refuse_unknown_option("resource", unknown)
+        meta = meta_of("resource", meta, unknown)
         chosen = self.resource_security if isinstance(security, UnsetType) else security
 
         def register(fn: Callable[P, R]) -> Any:

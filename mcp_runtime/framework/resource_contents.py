@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 from mcp_runtime.framework.functions.bounds import check_texts
 from mcp_runtime.framework.functions.results import as_json
 from mcp_runtime.framework.types import InputRequiredResult
 
-__all__ = ("ResourceContent", "ResourceResult", "contents_from")
+__all__ = ("ResourceContent", "ResourceResult", "contents_from", "usual_mime_type")
 
 
 class ResourceContent:
@@ -59,13 +60,23 @@ class ResourceResult(list[ResourceContent]):
         return list(self)
 
 
-def contents_from(value: Any, *, mime_type: str | None) -> ResourceResult:
+def usual_mime_type(uri: str, default: str) -> str:
+    """What is read at `ui://…` is a page (see `apps`)."""
+    return "text/html;profile=mcp-app" if uri.startswith("ui://") and default == "text/plain" else default
+
+
+def contents_from(value: Any, *, mime_type: str | None, meta: Mapping[str, Any] | None = None) -> ResourceResult:
     """Convert what a resource function returned; None is no content at all (FASTMCP 0.3).
+
+    A page says how it is to be closed in: of the resource's `meta` the contents get `ui`.
 
     Raises ResultTooLarge, and UnwritableResult.
     """
     result = _contents_from(value, mime_type)
     check_texts(content.content for content in result)
+    if meta and "ui" in meta:
+        for content in result:
+            content.meta = {"ui": meta["ui"], **(content.meta or {})}
     return result
 
 

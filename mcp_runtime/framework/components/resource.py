@@ -13,7 +13,7 @@ from mcp_runtime.framework.errors import InvalidSignature
 from mcp_runtime.framework.functions.calling import call_function
 from mcp_runtime.framework.functions.docstrings import description_of
 from mcp_runtime.framework.functions.signature import Signature
-from mcp_runtime.framework.resource_contents import ResourceResult, contents_from
+from mcp_runtime.framework.resource_contents import ResourceResult, contents_from, usual_mime_type
 from mcp_runtime.framework.types import Annotations, plain
 
 __all__ = ("FunctionResource", "Resource", "checked_uri")
@@ -39,7 +39,7 @@ class Resource(Component):
     ) -> None:
         self.uri = checked_uri(uri)
         super().__init__(name=name or self.uri, **common)
-        self.mime_type = mime_type or self.default_mime_type
+        self.mime_type = mime_type or usual_mime_type(self.uri, self.default_mime_type)
         self.annotations = None if annotations is None else Annotations.from_wire(annotations)
         self.size = size
 
@@ -58,7 +58,7 @@ class Resource(Component):
 
     async def contents(self, context: Context) -> ResourceResult:
         """The contents inside a request."""
-        return contents_from(await self.read(), mime_type=self.mime_type)
+        return contents_from(await self.read(), mime_type=self.mime_type, meta=self.meta)
 
     def to_mcp_resource(self, **changes: Any) -> types.Resource:
         """What clients are told, as the protocol's type; `changes` replace members."""
@@ -104,7 +104,7 @@ class FunctionResource(FunctionComponent[P, R], Resource, Generic[P, R]):
         value = await self._value(context)
         if isinstance(value, Resource):  # read in turn (FASTMCP R-24)
             return await value.contents(context)
-        return contents_from(value, mime_type=self.mime_type)
+        return contents_from(value, mime_type=self.mime_type, meta=self.meta)
 
     async def _value(self, context: Context | None) -> Any:
         if self._signature.parameters:

@@ -16,7 +16,7 @@ from mcp_runtime.framework.functions.calling import call_function
 from mcp_runtime.framework.functions.docstrings import description_of
 from mcp_runtime.framework.functions.schemas import Schema
 from mcp_runtime.framework.functions.signature import Signature
-from mcp_runtime.framework.resource_contents import ResourceResult, contents_from
+from mcp_runtime.framework.resource_contents import ResourceResult, contents_from, usual_mime_type
 from mcp_runtime.framework.types import Annotations, plain
 
 __all__ = ("FunctionTemplate", "ResourceTemplate")
@@ -42,7 +42,7 @@ class ResourceTemplate(Component):
 
         self.template = UriTemplate(checked_uri(uri_template))
         super().__init__(name=name or self.uri_template, **common)
-        self.mime_type = mime_type or self.default_mime_type
+        self.mime_type = mime_type or usual_mime_type(self.uri_template, self.default_mime_type)
         self.annotations = None if annotations is None else Annotations.from_wire(annotations)
         self.security = security
         """What the parameters may hold; None for anything."""
@@ -73,7 +73,7 @@ class ResourceTemplate(Component):
 
     async def contents(self, arguments: Mapping[str, str], context: Context) -> ResourceResult:
         """The contents inside a request."""
-        return contents_from(await self.read(dict(arguments)), mime_type=self.mime_type)
+        return contents_from(await self.read(dict(arguments)), mime_type=self.mime_type, meta=self.meta)
 
     def to_mcp_template(self, **changes: Any) -> types.ResourceTemplate:
         """What clients are told, as the protocol's type; `changes` replace members."""
@@ -129,7 +129,7 @@ class FunctionTemplate(FunctionComponent[P, R], ResourceTemplate, Generic[P, R])
         value = await self._value(arguments, context)
         if isinstance(value, Resource):
             return await value.contents(context)
-        return contents_from(value, mime_type=self.mime_type)
+        return contents_from(value, mime_type=self.mime_type, meta=self.meta)
 
     async def _value(self, arguments: Mapping[str, Any], context: Context | None) -> Any:
         known = set(self._signature.parameter_names)

@@ -293,6 +293,9 @@ class Composed(Offering):
     async def stop(self) -> None:
         """Leave them, in reverse."""
         self._started = False
+        shared, self.shared = list(self.shared.values()), {}
+        for life in reversed(shared):
+            await life.stop()
         for source in reversed(self._sources):
             await source.stop()
         if self._lifespan is not None:

@@ -10,7 +10,7 @@ import functools
 import logging
 import time
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mcp_runtime.framework.components.base import Component
@@ -69,6 +69,8 @@ class Offering:
         self._watchers: list[Callable[[], Watcher | None]] = []
         self._sessions_switch: bool | None = None
         self._started = False
+        self.shared: dict[Hashable, Lifespan] = {}
+        """What `Shared()` keeps for as long as the server runs."""
         self.holders: set[Mount] = set()
         """The parents that have started this server."""
         for kind, catalogue in self._catalogues.items():

@@ -103,7 +103,7 @@ async def test_a_decorated_method_belongs_to_its_object() -> None:
         (lambda: tool(desription="x"), "takes no desription=; did you mean description="),
         (lambda: prompt(mime_type="x"), "takes no mime_type="),
         (lambda: resource(plain), "needs its URI"),
-        (lambda: tool(app={"uri": "ui://x"}), "offers no user interfaces"),
+        (lambda: tool(app=True), "app=AppConfig"),
     ],
 )
 def test_a_wrong_use_is_refused(use: Any, complaint: str) -> None:

@@ -22,6 +22,7 @@ from mcp_runtime.framework.dependencies import (
     Dependency,
     Depends,
     Progress,
+    Shared,
     TokenClaim,
 )
 from mcp_runtime.framework.errors import InvalidSignature, ToolError
@@ -302,3 +303,53 @@ async def test_progress_is_counted_for_each_call_alone() -> None:
         assert await client.call_tool("it", progress_handler=heard) == 1
         assert await client.call_tool("it") == 1
     assert seen == [(0, 2, None), (1, 2, None), (1, 2, "half")]
+
+
+async def test_a_shared_value_is_made_once_and_closed_with_the_server() -> None:
+    events: list[str] = []
+
+    @asynccontextmanager
+    async def database() -> AsyncIterator[dict[str, int]]:
+        events.append("open")
+        yield {"calls": 0}
+        events.append("close")
+
+    def table(db: Any = Shared(database)) -> Any:
+        return db
+
+    mcp = FastMCP()
+
+    @mcp.tool
+    def count(db: Any = Shared(database), same: Any = Shared(table)) -> int:
+        assert db is same
+        db["calls"] += 1
+        return int(db["calls"])
+
+    async with Client(mcp) as client:
+        assert [(await client.call_tool("count")).data for _ in range(3)] == [1, 2, 3]
+        assert "db" not in (await client.list_tools())[0].input_schema.get("properties", {})
+        assert events == ["open"]
+    assert events == ["open", "close"]
+
+    async with Client(mcp) as client:
+        assert (await client.call_tool("count")).data == 1
+
+
+async def test_a_shared_value_that_could_not_be_made_is_tried_again() -> None:
+    tries: list[int] = []
+
+    def flaky() -> str:
+        tries.append(1)
+        if len(tries) == 1:
+            raise ConnectionError("not yet")
+        return "there"
+
+    mcp = FastMCP()
+
+    @mcp.tool
+    def use(value: str = Shared(flaky)) -> str:
+        return value
+
+    async with Client(mcp) as client:
+        assert (await client.call_tool("use", raise_on_error=False)).is_error
+        assert (await client.call_tool("use")).data == "there"
