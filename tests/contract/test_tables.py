@@ -37,6 +37,12 @@ def test_the_fastmcp_inventory_has_all_its_rows() -> None:
     }  # fmt: skip
 
 
+def test_the_protocols_rules_are_all_there() -> None:
+    areas = tables.rows(tables.PROTOCOL).values()
+
+    assert sum(map(len, areas)) == 167
+
+
 def test_marks_are_found_wherever_they_stand(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_one.py").write_text(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import ast
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,11 +22,16 @@ TESTS = ROOT / "tests"
 SHOWN = 3
 """Tests named in a row; how many more there are is said."""
 
-STATUSES = {
+FASTMCP_STATUSES = {
     "same": "as the library does",
     "document": "as the document says, where the library differs",
     "safer": "deliberately different from the library, for safety or speed",
     "later": "a spelling of later majors of the library",
+}
+PROTOCOL_STATUSES = {
+    "kept": "as the specification says",
+    "decided": "the specification leaves it open: docs/decisions says how and why",
+    "later": "belongs to what the platform does not declare yet; the tests show that it is refused or does not exist",
 }
 
 
@@ -37,6 +42,8 @@ class Table:
     introduction: str
     rows: Path
     page: Path
+    statuses: Mapping[str, str]
+    """What a mark may say, and what that means. The first goes without saying."""
     decorators: tuple[str, ...] = ()
     """Names of decorators, beside the marker, whose texts are rows."""
 
@@ -46,7 +53,7 @@ class Mark:
     """One test, or one module, that shows a row."""
 
     test: str
-    status: str = "same"
+    status: str
 
 
 @dataclass
@@ -65,16 +72,21 @@ FASTMCP = Table(
     ),
     rows=TESTS / "contract" / "fastmcp_rows.toml",
     page=ROOT / "docs" / "reference" / "fastmcp.md",
+    statuses=FASTMCP_STATUSES,
     decorators=("case",),
 )
 PROTOCOL = Table(
     marker="protocol",
     title="Conformance with the MCP revisions",
-    introduction="The rules of the protocol's revisions, and the tests that show them.",
+    introduction=(
+        "The rules of the protocol's revisions, 2024-11-05 to 2026-07-28, and the tests that show them. The official "
+        "suite runs beside them, against one gateway and against two (`tests/conformance`)."
+    ),
     rows=TESTS / "contract" / "protocol_rows.toml",
     page=ROOT / "docs" / "reference" / "protocol.md",
+    statuses=PROTOCOL_STATUSES,
 )
-TABLES = tuple(table for table in (FASTMCP, PROTOCOL) if table.rows.exists())
+TABLES = (FASTMCP, PROTOCOL)
 
 
 def rows(table: Table) -> dict[str, dict[str, str]]:
@@ -85,6 +97,7 @@ def rows(table: Table) -> dict[str, dict[str, str]]:
 
 def marks(table: Table, tests: Path = TESTS) -> Marks:
     """All marks of a table. Faults are ids that the row list lacks and statuses that do not exist."""
+    usual = next(iter(table.statuses))
     known = {row for area in rows(table).values() for row in area}
     found = Marks()
     for path in sorted(tests.rglob("*.py")):
@@ -94,14 +107,14 @@ def marks(table: Table, tests: Path = TESTS) -> Marks:
         where = path.relative_to(tests.parent).as_posix()
         for test, call in _calls(ast.parse(source), table):
             name = f"{where}::{test}" if test else where
-            status = next((_text(word.value) for word in call.keywords if word.arg == "status"), "same")
-            if status is not None and status not in STATUSES:
-                found.faults.append(f"{name}: status={status!r} is none of {', '.join(STATUSES)}.")
+            status = next((_text(word.value) for word in call.keywords if word.arg == "status"), usual)
+            if status is not None and status not in table.statuses:
+                found.faults.append(f"{name}: status={status!r} is none of {', '.join(table.statuses)}.")
             for row in filter(None, map(_text, call.args)):
                 if row not in known:
                     found.faults.append(f"{name}: {row} is not in {table.rows.name}.")
                 else:
-                    found.by_row.setdefault(row, []).append(Mark(name, status or "same"))
+                    found.by_row.setdefault(row, []).append(Mark(name, status or usual))
     return found
 
 
@@ -116,12 +129,12 @@ def page(table: Table) -> str:
     shown = marks(table).by_row
     lines = [f"# {table.title}", "", "<!-- Made by `make docs` from the marks of the tests; not to be edited. -->", ""]
     lines += [table.introduction, "", "| Status | Meaning |", "|---|---|"]
-    lines += [f"| {status} | {meaning} |" for status, meaning in STATUSES.items()]
+    lines += [f"| {status} | {meaning} |" for status, meaning in table.statuses.items()]
     for area, items in rows(table).items():
         lines += ["", f"## {area}", "", "| Row | Behaviour | Status | Shown by |", "|---|---|---|---|"]
         for row, item in items.items():
             tests = sorted(shown.get(row, []))
-            statuses = [status for status in STATUSES if any(mark.status == status for mark in tests)]
+            statuses = [status for status in table.statuses if any(mark.status == status for mark in tests)]
             escaped = item.replace("|", "\\|")
             lines.append(f"| {row} | {escaped} | {', '.join(statuses)} | {_shown_by(tests)} |")
     return "\n".join(lines) + "\n"

@@ -235,6 +235,14 @@ async def test_a_question_of_a_modern_server_is_answered_with_a_retry() -> None:
     assert first[1]["id"] != second[1]["id"]
 
 
+@pytest.mark.protocol("R-02")
+async def test_a_result_that_does_not_say_what_it_is_is_complete() -> None:
+    peer = Peer({"server/discover": DISCOVERED, "tools/call": {"content": [{"type": "text", "text": "done"}]}})
+
+    async with peer.client() as client:
+        assert (await client.call_tool("work")).text == "done"
+
+
 @pytest.mark.protocol("MR-08")
 async def test_a_server_that_never_stops_asking_is_given_up() -> None:
     peer = Peer({"server/discover": DISCOVERED, "tools/call": {"resultType": "input_required", "requestState": "x"}})

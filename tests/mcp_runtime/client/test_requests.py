@@ -268,6 +268,7 @@ async def test_the_client_says_who_it_is(mcp: FastMCP) -> None:
     assert transport.told == [("notifications/initialized", {})]
 
 
+@pytest.mark.protocol("RO-01")
 @pytest.mark.fastmcp("CL-19")
 async def test_roots_may_come_from_a_function(mcp: FastMCP) -> None:
     @mcp.tool

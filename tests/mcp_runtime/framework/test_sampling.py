@@ -128,6 +128,7 @@ def again() -> None:
     """Nothing."""
 
 
+@pytest.mark.protocol("SA-01")
 @pytest.mark.fastmcp("C-08")
 async def test_conversations_and_preferences_are_passed_on() -> None:
     mcp = FastMCP()

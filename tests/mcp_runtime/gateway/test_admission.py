@@ -78,7 +78,8 @@ async def test_a_key_without_the_scope_is_told_which(door: Door) -> None:
 
 
 @pytest.mark.protocol("A-11")
-@pytest.mark.parametrize("value", ["Basic YTpi", "Bearer", "Bearer a b", "Bearer é", "stoa_ada"])
+@pytest.mark.protocol("DP-01", status="later")
+@pytest.mark.parametrize("value", ["Basic YTpi", "DPoP stoa_ada", "Bearer", "Bearer a b", "Bearer é", "stoa_ada"])
 async def test_what_is_no_bearer_token_is_a_bad_request(door: Door, value: str) -> None:
     answer = await door.http.post(
         "/t/acme/weather/mcp", json=LIST, headers=[(b"authorization", value.encode("latin-1"))]

@@ -165,6 +165,7 @@ async def test_the_session_ends_with_its_stream(pair: Pair) -> None:
     await wait_until_async(gone)
 
 
+@pytest.mark.protocol("X-05", status="decided")
 @pytest.mark.protocol("X-04")
 async def test_the_streamable_address_has_no_stream_without_a_session(door: Door) -> None:
     headers = {"accept": "text/event-stream", "authorization": f"Bearer {ADA}"}

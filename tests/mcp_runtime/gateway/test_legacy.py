@@ -136,6 +136,7 @@ async def test_an_old_result_has_nothing_of_the_modern_envelope(door: Door) -> N
     assert listed.json()["result"].keys() == {"tools"}
 
 
+@pytest.mark.protocol("T-06")
 @pytest.mark.parametrize(
     ("version", "gone"),
     [

@@ -96,7 +96,7 @@ async def test_rung_4_the_envelope_must_be_complete(door: Door, params: dict[str
     assert answer.json()["id"] == "four"
 
 
-@pytest.mark.protocol("H-02", "V-06")
+@pytest.mark.protocol("H-02", "V-06", "H-09")
 @pytest.mark.parametrize(
     ("method", "params", "headers"),
     [
@@ -221,7 +221,7 @@ async def test_lists_have_what_the_plan_has(door: Door, method: str, key: str, f
     assert "nextCursor" not in result
 
 
-@pytest.mark.protocol("T-02")
+@pytest.mark.protocol("T-02", "T-06")
 async def test_a_definition_is_listed_word_for_word(door: Door) -> None:
     answer = await door.modern("tools/list")
 

@@ -91,6 +91,7 @@ async def test_a_proxys_errors_are_the_other_servers() -> None:
             await client.read_resource("data://none")
 
 
+@pytest.mark.protocol("R-07")
 @pytest.mark.fastmcp("K-09")
 async def test_a_proxy_of_a_server_in_this_process_shows_changes_at_once() -> None:
     mcp = backend()
@@ -160,6 +161,7 @@ def asking() -> FastMCP:
     return mcp
 
 
+@pytest.mark.protocol("SA-01")
 @pytest.mark.fastmcp("K-09", "C-08", "C-09", status="safer")
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_questions_are_relayed_to_whoever_asked_the_proxy(mode: str) -> None:
@@ -208,6 +210,7 @@ async def test_questions_of_nobody_in_particular_are_not_relayed_to_somebody() -
         await relay.roots()
 
 
+@pytest.mark.protocol("R-07")
 @pytest.mark.fastmcp("K-09", status="safer")
 async def test_each_caller_has_a_connection_of_their_own_and_finds_it_again() -> None:
     opened: list[str] = []
@@ -315,6 +318,7 @@ async def test_a_proxy_that_reaches_nobody_is_left_out(caplog: pytest.LogCapture
     assert "could not be listed" in caplog.text
 
 
+@pytest.mark.protocol("RO-01")
 async def test_roots_of_a_client_reach_the_other_server_as_they_are() -> None:
     async with Client(FastMCP.as_proxy(asking()), roots=lambda _: [Root(uri="file:///a", name="A")]) as client:
         assert (await client.call_tool("folders")).data == ["file:///a"]
