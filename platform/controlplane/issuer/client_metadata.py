@@ -18,7 +18,8 @@ from controlplane.issuer.logins import SCOPES
 MAX_REDIRECTS = 20
 MAX_NAME = 120
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
-GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE, JWT_BEARER)
 """What a program may register for by itself."""
 _PUBLIC = "none"
 AuthMethod = Literal["none", "client_secret_basic", "client_secret_post"]
@@ -71,10 +72,13 @@ def check(data: Mapping[str, Any], *, default_method: AuthMethod = "client_secre
         )
     grant_types = _strings(data, "grant_types", ["authorization_code"])
     by_redirect = "authorization_code" in grant_types
-    if not by_redirect and DEVICE_CODE not in grant_types:
+    if not {"authorization_code", DEVICE_CODE, JWT_BEARER} & set(grant_types):
         raise InvalidMetadataError(
-            f"grant_types must hold authorization_code or {DEVICE_CODE}; a client without people is made by hand."
+            f"grant_types must hold authorization_code, {DEVICE_CODE} or {JWT_BEARER}; "
+            "a client without people is made by hand."
         )
+    if JWT_BEARER in grant_types and method == _PUBLIC:
+        raise InvalidMetadataError(f"A client needs a secret for {JWT_BEARER}.")
     if by_redirect and "code" not in _strings(data, "response_types", ["code"]):
         raise InvalidMetadataError("response_types must hold code.")
     return ClientMetadata(

@@ -81,7 +81,7 @@ class CodeGrant(AuthorizationCodeGrant):
 
     def validate_token_request(self) -> None:
         super().validate_token_request()
-        _same_resource(self.request, self.request.authorization_code.resource)
+        same_resource(self.request, self.request.authorization_code.resource)
 
     def query_authorization_code(self, code: str, client: Client) -> AuthorizationCode | None:
         return logins.redeem_code(code, client)
@@ -155,7 +155,7 @@ class RefreshGrant(RefreshTokenGrant):
             # Who may manage the tenant may call its endpoints too, with a token for each.
             self.request.target = target_of(named, self.server.tenant.slug)
             return
-        _same_resource(self.request, login.resource)
+        same_resource(self.request, login.resource)
 
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
         return logins.redeem_refresh_token(refresh_token, self.request.client)
@@ -192,7 +192,7 @@ class OwnGrant(ClientCredentialsGrant):
         if not set(wanted) <= set(logins.SCOPES):
             raise InvalidScopeError
         self.request.scope = " ".join(wanted)
-        _same_resource(self.request, self._resource())
+        same_resource(self.request, self._resource())
 
     def generate_token(self, scope: str, **unused: Any) -> Any:
         client = self.request.client
@@ -217,7 +217,7 @@ def target_of(named: Sequence[str], tenant: str, *, management: bool = False) ->
     return Target(resource_url(tenant, endpoint), endpoint_id)
 
 
-def _same_resource(request: Any, granted: str) -> None:
+def same_resource(request: Any, granted: str) -> None:
     """A token request may name the resource again, and no other (RFC 8707 section 2.2, PROTOCOL O-03)."""
     tenant = request.tenant
     for named in request.payload.datalist.get("resource", []):

@@ -46,7 +46,13 @@ def who_may(user: User, tenant: str, scopes: Collection[str]) -> list[str]:
 
 
 def open_login(
-    client: Client, user: User | None, *, endpoint_id: str | None, resource: str, scopes: Collection[str]
+    client: Client,
+    user: User | None,
+    *,
+    endpoint_id: str | None,
+    resource: str,
+    scopes: Collection[str],
+    lasts: timedelta = LOGIN_AT_MOST,
 ) -> Grant:
     now = timezone.now()
     grant = Grant.objects.create(
@@ -55,7 +61,7 @@ def open_login(
         endpoint_id=endpoint_id,
         resource=resource,
         scopes=sorted(scopes),
-        expires_at=now + LOGIN_AT_MOST,
+        expires_at=now + lasts,
     )
     Client.objects.filter(pk=client.pk).update(last_used_at=now)
     record("login.opened", tenant_id=grant.tenant_id, acting=_actor(grant), target=grant.id, after=_state(grant))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from controlplane.issuer.addresses import issuer_url, oauth_url, resource_url
+from controlplane.issuer.assertions import PROFILE
 from controlplane.issuer.client_metadata import GRANT_TYPES
 from controlplane.issuer.logins import SCOPES
 
@@ -23,6 +24,7 @@ def issuer_metadata(tenant: str) -> dict[str, object]:
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": [*GRANT_TYPES, "client_credentials"],
+        "authorization_grant_profiles_supported": [PROFILE],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,

@@ -245,6 +245,23 @@ class DeviceCode(TenantModel):
         return self.expires_at <= timezone.now()
 
 
+class UsedAssertion(TenantModel):
+    """That an identity provider's assertion was redeemed: each works once."""
+
+    issuer = models.CharField(max_length=500)
+    digest = models.BinaryField()
+    """Of its `jti`, which is its issuer's own name for it."""
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "issuer", "digest"], name="issuer_assertion_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"An assertion of {self.issuer}"
+
+
 class RefreshToken(TenantModel):
     """One link of a family's chain. Used, it stays a while as a sibling: clients refresh from two places at once."""
 

@@ -13,6 +13,7 @@ from authlib.oauth2.rfc6749 import OAuth2Error, OAuth2Payload, OAuth2Request
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 
 from controlplane.issuer.addresses import issuer_url
+from controlplane.issuer.assertions import AssertionGrant
 from controlplane.issuer.clients import find_client
 from controlplane.issuer.endpoints import Target
 from controlplane.issuer.grants import CodeGrant, DeviceGrant, OwnGrant, Pkce, RefreshGrant
@@ -45,6 +46,8 @@ class IssuerRequest(OAuth2Request):
         self.payload = Parameters(values)
         self.target: Target | None = None
         self.device_code: DeviceCode | None = None
+        self.vouched: Mapping[str, Any] | None = None
+        """What an identity provider of the tenant's signed."""
 
     @property
     def args(self) -> dict[str, str]:
@@ -64,6 +67,7 @@ class TenantServer(AuthorizationServer):
         self.register_grant(RefreshGrant)
         self.register_grant(OwnGrant)
         self.register_grant(DeviceGrant)
+        self.register_grant(AssertionGrant)
         self.register_endpoint(Revocation)
         self.register_endpoint(Introspection)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from controlplane.audit.context import serving
-from controlplane.issuer import metadata, signing
+from controlplane.issuer import assertions, metadata, signing
+from controlplane.issuer.client_metadata import JWT_BEARER
 from controlplane.issuer.server import IssuerRequest, TenantServer
 from tenants import lookups
 from tenants.context import acting_for
@@ -95,13 +96,22 @@ def jwks(request: HttpRequest, tenant: TenantSummary) -> HttpResponse:
 
 
 @open_to_programs("POST")
-@of_tenant
-def token(request: HttpRequest, tenant: TenantSummary) -> HttpResponse:
-    """Codes and refresh tokens become access tokens. What a refusal changed (a family revoked) is kept as well."""
+def token(request: HttpRequest, tenant: str) -> HttpResponse:
+    """Codes, refresh tokens and assertions become access tokens."""
     refused = refuse_form(request, repeatable=("resource",))
     if refused is not None:
         return refused
-    response: HttpResponse = TenantServer(tenant).create_token_response(_form(request, tenant))
+    found = lookups.tenant_by_slug(tenant) if request.POST.get("grant_type") == JWT_BEARER else None
+    vouched = assertions.vouched(str(request.POST.get("assertion", "")), found) if found and found.active else None
+    return _token(request, tenant, vouched)
+
+
+@of_tenant
+def _token(request: HttpRequest, tenant: TenantSummary, vouched: Mapping[str, Any] | None) -> HttpResponse:
+    """What a refusal changed (a family revoked) is kept as well."""
+    wanted = _form(request, tenant)
+    wanted.vouched = vouched
+    response: HttpResponse = TenantServer(tenant).create_token_response(wanted)
     return response
 
 
