@@ -13,13 +13,21 @@ from django.utils import timezone
 
 from controlplane.accounts import identities
 from controlplane.accounts.errors import AccountClosedError, InvalidIdentityError, LastOwnerError
-from controlplane.accounts.models import User
+from controlplane.accounts.models import Identity, User
 from controlplane.accounts.services import change_role, remove_member
 from controlplane.providers.errors import SignInRefused
 from controlplane.providers.models import Provider, Standing
 from controlplane.providers.people import Person
 from tenants.models import Membership
 from tenants.roles import Role
+
+
+class NotAdmitted(SignInRefused):
+    def __init__(self, person: Person) -> None:
+        super().__init__(
+            f"{person.email or 'This person'} may not sign in here.",
+            "No rule of this provider lets you in. Ask an admin of the tenant to add your domain or group.",
+        )
 
 
 def role_for(provider: Provider, person: Person) -> Role | None:
@@ -47,6 +55,8 @@ def admit(provider: Provider, person: Person, *, now: datetime | None = None) ->
     nowhere is no exception here: the caller looks whether the user has a place.
     """
     role = role_for(provider, person)
+    if role is None and not Identity.objects.filter(issuer=person.issuer, subject=person.subject).exists():
+        raise NotAdmitted(person)  # a stranger leaves no account behind
     try:
         user = identities.person_at(
             person.issuer,

@@ -21,6 +21,7 @@ from controlplane.accounts.signing_in import sign_in
 from controlplane.audit.services import record
 from controlplane.providers import admission, oauth, protocols
 from controlplane.providers.addresses import redirect_uri
+from controlplane.providers.admission import NotAdmitted
 from controlplane.providers.errors import SignInRefused
 from controlplane.providers.models import Provider
 from controlplane.providers.people import Person
@@ -89,13 +90,13 @@ def finish(request: HttpRequest, tenant: TenantSummary, slug: str) -> str:
         provider = find_provider(slug)
     answer = {name: str(values[-1]) for name, values in request.GET.lists() if values}
     trace = Trace()
-    test = False
+    with trace.step("Take the answer") as step:
+        # A stranger's answer leaves no attempt behind: a flood of them would push out those worth looking at.
+        begun = _take(request, answer.get("state", ""), provider)
+        step.detail = "It belongs to a sign-in that this browser began."
+    test = bool(begun.test)
     try:
-        with trace.step("Take the answer") as step:
-            begun = _take(request, answer.get("state", ""), provider)
-            test = bool(begun.test)
-            _check_enabled(provider, test)
-            step.detail = "It belongs to a sign-in that this browser began."
+        _check_enabled(provider, test)
         person = _identify(tenant, provider, begun, answer, request, trace)
         if begun.test:
             with trace.step("Ask the rules") as step:
@@ -163,11 +164,7 @@ def _admit(tenant: TenantSummary, provider: Provider, person: Person) -> tuple[U
         if principal is not None:
             record("identity_provider.signed_in", tenant_id=tenant.id, acting=principal, target=provider.id)
     if principal is None:
-        # Outside the block: a place that the rules took away stays taken.
-        raise SignInRefused(
-            f"{person.email or 'You'} may not sign in to {tenant.name}.",
-            "No rule of this provider lets you in. Ask an admin of the tenant to add your domain or group.",
-        )
+        raise NotAdmitted(person)  # outside the block: a place that the rules took away stays taken
     return user, principal
 
 

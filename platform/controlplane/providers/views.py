@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -9,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from controlplane.accounts import throttling
 from controlplane.accounts.signing_in import safe_next
+from controlplane.accounts.throttling import Gate, Limit
 from controlplane.audit.context import serving
 from controlplane.providers import flow
 from controlplane.providers.errors import ProviderNotFound, SignInRefused
@@ -16,12 +20,20 @@ from tenants import lookups
 from tenants.identifiers import new_id
 from tenants.lookups import TenantSummary
 
+STARTS: Final = Gate(
+    "provider sign-in",
+    Limit(60, timedelta(minutes=10)),
+    Limit(300, timedelta(minutes=10)),
+    Limit(20_000, timedelta(hours=1)),
+)
+"""Nothing can be guessed here, and an office shares one address; what is spared is the provider, and our sessions."""
+
 
 @never_cache
 @require_GET
 def start(request: HttpRequest, tenant: str, provider: str) -> HttpResponse:
     """Lead the browser to the provider. Counted: each start may make us ask the provider, and fills a session."""
-    if throttling.take("provider sign-in", request.META.get("REMOTE_ADDR", "")):
+    if throttling.take(f"{tenant}/{provider}", request.META.get("REMOTE_ADDR", ""), gate=STARTS):
         return _refused(request, SignInRefused("Too many sign-ins were begun here.", "Wait some minutes."), 429)
     try:
         with serving(new_id("req")):

@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from controlplane import outbound
 from controlplane.providers import metadata
-from controlplane.providers.models import Provider
+from controlplane.providers.models import Attempt, Provider
 from tenants.context import acting_for
 from tests.controlplane.providers.conftest import Door, last_attempt
 from tests.controlplane.providers.standins.base import CLIENT_ID, Reply
@@ -304,8 +304,10 @@ def test_a_refusal_of_the_provider_is_told_as_text(door: Door, cast: Cast) -> No
 
 
 @pytest.mark.parametrize("query", ["", "state=", "code=x", "state=a&state=b", "state=%00", "state=a&code=b&iss=c"])
-def test_an_answer_out_of_nowhere_is_refused(door: Door, query: str) -> None:
+def test_an_answer_out_of_nowhere_is_refused(door: Door, cast: Cast, query: str) -> None:
     assert door.finish(f"/sign-in/acme/id/callback?{query}").status_code == 403
+    with acting_for(cast.acme.id):
+        assert not Attempt.objects.exists()  # a flood of these hides nothing
 
 
 def test_a_parameter_that_comes_twice_is_refused(door: Door) -> None:
