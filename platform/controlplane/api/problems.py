@@ -19,6 +19,8 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from controlplane.accounts import errors as accounts
+from controlplane.accounts.tenancy import NotConfirmedError, NotPlatformAdminError
 from controlplane.api import conditions, rates, repeats
 from controlplane.composition import errors as composition
 from controlplane.connections import errors as connections
@@ -30,7 +32,9 @@ from controlplane.vault.services import InvalidSecretError, SecretNotFoundError
 from mcp_runtime.ports.connections import ConnectionNeeded
 from mcp_runtime.sandbox.bundle import BundleError
 from tenants.identifiers import new_id
+from tenants.quotas import InvalidQuotaError, QuotaExceededError
 from tenants.roles import NotPermittedError
+from tenants.services import InvalidSlugError, SlugTakenError
 
 CONTENT_TYPE = "application/problem+json"
 CHALLENGE = 'Bearer realm="stoa"'
@@ -73,6 +77,17 @@ _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (WrongAudience, 403, "wrong_audience", "Use a key whose audience is '*'."),
     (PreconditionRequired, 428, "precondition_required", "Send the draft's ETag as If-Match, or `If-Match: *`."),
     (NotPermittedError, 403, "not_permitted", "Ask an owner or admin of the tenant for a role or a key that has it."),
+    (QuotaExceededError, 409, "quota_exceeded", "Remove what is not needed, or ask the platform's administrators."),
+    (InvalidQuotaError, 422, "invalid_quota", _AGAIN),
+    (NotPlatformAdminError, 404, "route_not_found", "See /api/v1/openapi."),
+    (NotConfirmedError, 422, "not_confirmed", "Send the tenant's short name as `confirmation`."),
+    (InvalidSlugError, 422, "invalid_slug", _AGAIN),
+    (SlugTakenError, 409, "slug_taken", "Choose another."),
+    (accounts.MemberNotFoundError, 404, "", ""),
+    (accounts.InvitationNotFoundError, 404, "", "List what exists: GET …/invitations."),
+    (accounts.LastOwnerError, 409, "", ""),
+    (accounts.AlreadyMemberError, 409, "", ""),
+    (accounts.AccountsError, 422, "", _AGAIN),
     (registry.ServerNotFound, 404, "", "List what exists: GET …/servers."),
     (registry.RevisionNotFound, 404, "", "List what exists: GET …/servers/<name>/revisions."),
     (registry.InvalidSlug, 422, "", ""),
@@ -173,6 +188,8 @@ def _domain_problem(error: Exception) -> Problem | None:
         if isinstance(error, kind):
             too_large = isinstance(error, BundleError) and error.code == "too_large"
             extra = {"permission": error.permission} if isinstance(error, NotPermittedError) else {}
+            if isinstance(error, QuotaExceededError):
+                extra = {"limit": error.name}
             if isinstance(error, composition.InvalidComposition | composition.CompileError):
                 extra = {"where": error.where}
             headers: dict[str, str] = {}

@@ -20,6 +20,7 @@ from controlplane.cli.audit import audit
 from controlplane.cli.endpoints import app as endpoints
 from controlplane.cli.errors import CliError
 from controlplane.cli.keys import app as keys
+from controlplane.cli.members import app as members
 from controlplane.cli.openapi import app as openapi
 from controlplane.cli.remotes import app as remote
 from controlplane.cli.static import app as static
@@ -33,6 +34,7 @@ app = App(
 )
 secrets = App(name="secrets", help="A server's secrets: environment variables of its code.")
 app.command(keys)
+app.command(members)
 app.command(secrets)
 app.command(endpoints)
 app.command(remote)
@@ -195,6 +197,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.exit(_server(arguments))
         if arguments[:1] == ["manage"]:
             sys.exit(_manage(arguments[1:]))
+        if arguments == ["createowner"]:
+            sys.exit(_manage(arguments))
         app(arguments, exit_on_error=False)
     except CycloptsError:
         sys.exit(2)
@@ -206,6 +210,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output is gone, and there is nobody to tell
         sys.exit(1)
+
+
+@app.command
+def bridge(
+    address: str,
+    *,
+    login: Annotated[bool, Parameter(help="Log in with a browser even where STOA_API_KEY is set.", negative=())] = False,
+) -> None:
+    """Be a stdio server for a remote endpoint: for clients that cannot reach it by themselves.
+
+    The key is STOA_API_KEY; without one a browser opens where the endpoint asks for a login.
+    """
+    from controlplane.cli.bridging import bridge as serve
+
+    serve(address, login=login)
 
 
 @app.command(name="run")
@@ -231,6 +250,11 @@ def _up_help() -> None:
 @app.command(name="runner")
 def _runner_help() -> None:
     """Run the sandbox runner of this host alone. `stoa runner --help` has its options."""
+
+
+@app.command(name="createowner")
+def _createowner_help() -> None:
+    """Print a link with which the first person of the installation that runs here makes their account."""
 
 
 @app.command(name="manage")

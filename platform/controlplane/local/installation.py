@@ -123,6 +123,9 @@ class Installation:
     def seed(self) -> Program:
         return self._python("demo", "django", "seed_demo", "--renew-key", environment=self.environment)
 
+    def createowner(self) -> Program:
+        return self._python("owner", "django", "createowner", environment=self.environment)
+
     @property
     def environment(self) -> dict[str, str]:
         """Of the processes that are the platform. None but `migrate` knows the owner's URL."""

@@ -146,7 +146,10 @@ async def _start(home: Home, lock: Lock, console: Console, supervisor: Superviso
     current = known.moved_to(web) if known else await _seed(supervisor, installation)
     if current != known:
         demo.save(home.demo, current)
-    _greet(console, home, current, first=known is None, seconds=time.monotonic() - began)
+    owner = None
+    if (await asyncio.to_thread(_ask, web, "/welcome/"))[0] == 200:
+        owner = (await supervisor.output_of(installation.createowner())).decode().strip().splitlines()[-1]
+    _greet(console, home, current, owner=owner, first=known is None, seconds=time.monotonic() - began)
 
 
 async def _seed(supervisor: Supervisor, installation: Installation) -> Demo:
@@ -182,7 +185,10 @@ def _ask(web: str, path: str) -> tuple[int, str]:
         connection.close()
 
 
-def _greet(console: Console, home: Home, current: Demo, *, first: bool, seconds: float) -> None:
+def _greet(console: Console, home: Home, current: Demo, *, owner: str | None, first: bool, seconds: float) -> None:
+    invitation = (
+        ["Nobody can sign in yet. Make the first account, within a day:", "", f"  {owner}", ""] if owner else []
+    )
     key = f"{current.api_key}   (shown once; also in {home.demo})" if first else f"in {home.demo}"
     console.say(
         "",
@@ -192,6 +198,7 @@ def _greet(console: Console, home: Home, current: Demo, *, first: bool, seconds:
         f"  Endpoint    {current.endpoint_url}",
         f"  API key     {key}",
         "",
+        *invitation,
         "Call a tool of the demo server from another terminal:",
         "",
         f"  {_example(home)}",

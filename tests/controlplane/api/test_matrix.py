@@ -79,8 +79,6 @@ MATRIX = {
     f"post {T}/personal-keys": "mcp:call",
     f"delete {T}/personal-keys/<name:key>": "mcp:call",
     f"post {T}/personal-keys/<name:key>/rotate": "mcp:call",
-    f"get {T}/audit": "audit:read",
-    f"get {T}/audit/export": "audit:read",
     f"get {T}/identity-provider-kinds": "tenant:write",
     f"get {T}/identity-providers": "tenant:write",
     f"post {T}/identity-providers": "tenant:write",
@@ -91,6 +89,18 @@ MATRIX = {
     f"post {T}/identity-providers/<name:provider>/enable": "tenant:write",
     f"post {T}/identity-providers/<name:provider>/disable": "tenant:write",
     f"get {T}/identity-providers/<name:provider>/attempts": "tenant:write",
+    f"get {T}/audit": "audit:read",
+    f"get {T}/audit/export": "audit:read",
+    f"get {T}": "members:read",
+    f"patch {T}": "tenant:write",
+    f"get {T}/deletion": "tenant:delete",
+    f"post {T}/deletion": "tenant:delete",
+    f"get {T}/members": "members:read",
+    f"patch {T}/members/<name:member>": "members:write",
+    f"delete {T}/members/<name:member>": "members:write",
+    f"get {T}/invitations": "members:write",
+    f"post {T}/invitations": "members:write",
+    f"delete {T}/invitations/<name:invitation>": "members:write",
     f"get {T}/logins": "mcp:call",
     f"delete {T}/logins/<name:login>": "mcp:call",
     f"get {T}/programs": "keys:read",
@@ -100,6 +110,12 @@ MATRIX = {
     f"post {T}/data-keys": "tenant:write",
     f"post {T}/signing-keys": "tenant:write",
 }
+HOUSE = "installation/tenants"
+INSTALLATION = {
+    f"get {HOUSE}", f"post {HOUSE}", f"get {HOUSE}/<name:slug>", f"patch {HOUSE}/<name:slug>",
+    f"get {HOUSE}/<name:slug>/deletion", f"post {HOUSE}/<name:slug>/deletion",
+}  # fmt: skip
+"""For platform administrators; to everyone else nothing is there."""
 ABSENT = "absent"
 """Fills the names in a path: admitted callers are told that it does not exist, or what is wrong with the body."""
 
@@ -116,7 +132,28 @@ def routes() -> Iterator[str]:
 
 
 def test_the_matrix_and_the_api_have_the_same_routes() -> None:
-    assert sorted(routes()) == sorted(MATRIX)
+    assert sorted(routes()) == sorted([*MATRIX, *INSTALLATION])
+
+
+@pytest.mark.parametrize("route", sorted(INSTALLATION))
+def test_to_who_administers_no_installation_its_routes_are_not_there(cast: Cast, bearer: Bearer, route: str) -> None:
+    owner, administrator = Client(), Client()
+    owner.force_login(cast.ada)
+    cast.cem.is_platform_admin = True
+    cast.cem.save()
+    administrator.force_login(cast.cem)
+
+    refused = [send(client, route, "acme") for client in (owner, bearer(cast.acme, PERMISSIONS_OF["owner"]))]
+    nothing = send(owner, "get nothing/here", "acme")
+    stranger = send(Client(), route, "acme")
+    admitted = send(administrator, route, "acme")
+
+    for answer in refused:
+        assert (
+            (answer.status_code, problem(answer)) == (nothing.status_code, problem(nothing)) == (404, "route_not_found")
+        )
+    assert stranger.status_code == 401
+    assert admitted.status_code in (200, 404, 422)
 
 
 @pytest.fixture
