@@ -23,8 +23,8 @@ INSERT INTO {Call._meta.db_table}
     (tenant_id, request_id, at, endpoint, subject, protocol, method, name, credential, status, outcome,
     ms)
 SELECT %s, request_id, to_timestamp(at), left(endpoint, 50), left(subject, 255), left(coalesce(protocol, ''), 10),
-    left(coalesce(method, ''), 64), left(coalesce(name, ''), 2048), left(coalesce(credential, ''), 40), coalesce(status, 0),
-    left(coalesce(outcome, 'ok'), 64), coalesce(ms, 0)
+    left(coalesce(method, ''), 64), left(coalesce(name, ''), 2048), left(coalesce(credential, ''), 40),
+    coalesce(status, 0), left(coalesce(outcome, 'ok'), 64), coalesce(ms, 0)
 FROM jsonb_to_recordset(%s::jsonb) AS record(
     request_id text, at float8, endpoint text, subject text, protocol text, method text, name text, credential text,
     status int, outcome text, ms float8)
