@@ -140,10 +140,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 STOA_API_REQUESTS_A_MINUTE = env.integer("STOA_API_REQUESTS_A_MINUTE", default=1_200, least=10, most=1_000_000)
 
-# The management API
-
-STOA_API_REQUESTS_A_MINUTE = env.integer("STOA_API_REQUESTS_A_MINUTE", default=1_200, least=10, most=1_000_000)
-
 # The record of who did what
 
 STOA_AUDIT_DAYS = env.integer("STOA_AUDIT_DAYS", default=730, least=30, most=36_500)
