@@ -19,6 +19,7 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "forget-audit": {"task": "audit.forget", "schedule": 86_400.0, "options": {"expires": 80_000.0}},
     "forget-calls": {"task": "calls.forget", "schedule": 3600.0, "options": {"expires": 3000.0}},
+    "refresh-servers": {"task": "registry.refresh_servers", "schedule": 60.0, "options": {"expires": 50.0}},
     "resume-builds": {"task": "registry.resume_builds", "schedule": 30.0, "options": {"expires": 25.0}},
 }
 

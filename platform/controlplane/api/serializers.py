@@ -76,15 +76,35 @@ class RevisionSummarySerializer(serializers.ModelSerializer[Revision]):
         read_only_fields = fields
 
 
+class HealthSerializer(serializers.Serializer[Any]):
+    """How a server elsewhere was when it was last asked."""
+
+    ok = serializers.BooleanField()
+    code = serializers.CharField(allow_blank=True)
+    message = serializers.CharField(allow_blank=True)
+
+
 class ServerSerializer(serializers.ModelSerializer[Server]):
     name = serializers.CharField(source="slug")
     endpoint_url = serializers.SerializerMethodField(help_text="Where MCP clients reach it once a revision is active.")
     current_revision = RevisionSummarySerializer(allow_null=True)
     hosts = serializers.ListField(child=serializers.CharField(), help_text="Hosts its code may reach.")
+    health = HealthSerializer(allow_null=True, help_text="Of a server elsewhere. Null: not known.")
 
     class Meta:
         model = Server
-        fields = ("id", "name", "kind", "endpoint_url", "current_revision", "hosts", "created_at", "created_by")
+        fields = (
+            "id",
+            "name",
+            "kind",
+            "endpoint_url",
+            "current_revision",
+            "hosts",
+            "health",
+            "checked_at",
+            "created_at",
+            "created_by",
+        )
         read_only_fields = fields
 
     def get_endpoint_url(self, server: Server) -> str:

@@ -43,6 +43,9 @@ class Server(TenantModel):
         editable=False,
     )
     """The one pointer that a deploy or a rollback moves."""
+    health = models.JSONField(null=True, blank=True, editable=False)
+    """Of a server elsewhere, when it was last asked: `{ok, code, message}`. Null: not known."""
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.CharField(max_length=255, blank=True)
 

@@ -23,6 +23,11 @@ def use_secrets(secrets: Secrets) -> None:
     _Joined.secrets = secrets
 
 
+def secrets() -> Secrets | None:
+    """Who opens servers' secrets."""
+    return _Joined.secrets
+
+
 @asynccontextmanager
 async def connected() -> AsyncIterator[RunnerClient]:
     """A client of this host's runner, for the length of one task."""

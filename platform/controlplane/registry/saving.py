@@ -85,6 +85,7 @@ def _activated(server: Server, fields: dict[str, Any], *, acting: Principal | No
         after={"server": server.id, "number": revision.number, "source": fields["source"]},
     )
     activate(revision, acting=acting)
+    Server.objects.filter(pk=server.pk).update(health=None)  # what was known of it was of the one before
     revision.refresh_from_db()
     return revision
 
