@@ -134,6 +134,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {  # of fields that share a name
+        "ProviderKindEnum": "controlplane.providers.kinds.KINDS",
+        "ServerKindEnum": "controlplane.registry.models.Server.Kind",
+    },
 }
 
 # The management API
