@@ -27,7 +27,7 @@ class RuleSerializer(serializers.Serializer[Any]):
 
 
 class WantedProviderSerializer(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(tuple(KINDS))
+    kind = serializers.CharField(max_length=40, help_text="GET …/identity-provider-kinds lists them.")
     name = serializers.CharField(max_length=100, allow_blank=True, default="", help_text="What the button says.")
     client_id = serializers.CharField(max_length=500, allow_blank=True, default="")
     client_secret = serializers.CharField(

@@ -65,7 +65,7 @@ def test_its_secret_is_told_to_nobody_and_sealed(ada: Client, cast: Cast) -> Non
     ("change", "code"),
     [
         ({"slug": "No Slug"}, "invalid_identity_provider"),
-        ({"kind": "facebook"}, "invalid_fields"),
+        ({"kind": "facebook"}, "invalid_identity_provider"),
         ({"client_id": ""}, "invalid_identity_provider"),
         ({"client_id": "with spaces"}, "invalid_identity_provider"),
         ({"client_secret": "with\nlines"}, "invalid_identity_provider"),
