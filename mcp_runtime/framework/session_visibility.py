@@ -81,6 +81,8 @@ async def _save(context: Context, rule: dict[str, Any] | None) -> None:
     from mcp_runtime.framework.state import session_of
 
     outermost = context.outermost
+    # Where the code did not show that it does this, nobody ends the rules with the request: the next one has them.
+    at_once = outermost.fastmcp.sessions_switch
     outermost.fastmcp.sessions_switch = True
     session = session_of(outermost)
     if session is None:
@@ -90,13 +92,15 @@ async def _save(context: Context, rule: dict[str, Any] | None) -> None:
         )
     if rule is None:
         await session.delete(_KEY)
-        in_force.set(())
+        if at_once:
+            in_force.set(())
         return
     rules = [*(await session.get(_KEY) or ()), rule]
     if len(rules) > _MOST_RULES:
         raise RuntimeError(f"A session has {_MOST_RULES} rules at most: call ctx.reset_visibility() first.")
     await session.set(_KEY, rules)
-    in_force.set(tuple(_read(one) for one in rules))
+    if at_once:
+        in_force.set(tuple(_read(one) for one in rules))
 
 
 def _read(rule: Mapping[str, Any]) -> Rule:

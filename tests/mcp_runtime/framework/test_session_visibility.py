@@ -8,6 +8,7 @@ from mcp_runtime.client import Client
 from mcp_runtime.framework import Context, FastMCP
 from mcp_runtime.framework.errors import ToolError
 from mcp_runtime.framework.serving import describe
+from mcp_runtime.framework.visibility import in_force
 from mcp_runtime.protocol.errors import McpError
 
 pytestmark = pytest.mark.fastmcp("T-33", "C-15", status="later")
@@ -123,3 +124,19 @@ async def test_a_server_without_such_code_has_lists_that_everybody_sees() -> Non
 
     assert (await describe(plain)).varying == []
     assert not plain.sessions_switch
+
+
+async def test_code_that_does_not_show_what_it_does_switches_from_the_next_request_on() -> None:
+    mcp = FastMCP("hides", tools=[])
+    mcp.tool(lambda: "dear", name="luxury")
+
+    @mcp.tool
+    async def hide(ctx: Context) -> None:
+        await getattr(ctx, "disable_" + "components")(names={"luxury"})
+
+    async with Client(mcp) as ada, Client(mcp) as ben:
+        await ada.call_tool("hide")
+
+        assert await names(ada) == {"hide"}
+        assert await names(ben) == {"hide", "luxury"}
+    assert in_force.get() == ()
