@@ -8,15 +8,17 @@ from mcp_runtime.framework.context import current_context
 
 if TYPE_CHECKING:
     from mcp_runtime.framework.composition.sources import Kind
+    from mcp_runtime.framework.context import Context
 
-__all__ = ("announce",)
+__all__ = ("CHANGED", "announce", "announced")
 
-_METHODS: dict[Kind, str] = {
+CHANGED: dict[Kind, str] = {
     "tools": "notifications/tools/list_changed",
     "resources": "notifications/resources/list_changed",
     "resourceTemplates": "notifications/resources/list_changed",
     "prompts": "notifications/prompts/list_changed",
 }
+"""What tells of a change, by kind."""
 
 
 def announce(kind: Kind) -> None:
@@ -26,8 +28,14 @@ def announce(kind: Kind) -> None:
         return
     from mcp_runtime.framework.exchange import notify
 
-    told: set[str] = context.__dict__.setdefault("_announced", set())
-    method = _METHODS[kind]
+    told = announced(context)
+    method = CHANGED[kind]
     if method not in told:
         told.add(method)
         notify(context.exchange, method, {})
+
+
+def announced(context: Context) -> set[str]:
+    """What a request has announced so far."""
+    told: set[str] = context.__dict__.setdefault("_announced", set())
+    return told

@@ -91,12 +91,14 @@ class ProxyProvider(Provider):
     def watched_by(self, source: ProviderSource, server: Any) -> None:
         self._followers = (source, server)
         if self.watches is not None:
-            self.watches.watch(self._changed)
+            self.watches.watch(self.changed)
 
-    def _changed(self, kind: Kind) -> None:
+    def changed(self, *kinds: Kind) -> None:
+        """The other server's lists are others now: they are asked for again, and whoever follows them is told."""
         source, server = self._followers
         source.forget()
-        server._changed(kind)
+        for kind in kinds:
+            server._changed(kind)
 
     async def stop(self) -> None:
         await self.connections.close()

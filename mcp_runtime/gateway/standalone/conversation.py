@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mcp_runtime.framework.announcing import CHANGED, announced
+from mcp_runtime.framework.context import current_context
 from mcp_runtime.framework.serving import serve
 from mcp_runtime.gateway.plans import LIST_KEYS, CompiledPlan
 from mcp_runtime.gateway.standalone import local
@@ -34,6 +36,7 @@ from mcp_runtime.protocol.versions import (
 )
 
 if TYPE_CHECKING:
+    from mcp_runtime.framework.composition.sources import Kind
     from mcp_runtime.framework.server import FastMCP
 
 log = logging.getLogger("stoa.stdio")
@@ -56,6 +59,9 @@ class Conversation:
         self._asked: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._questions = 0
         self._parking = Parking()
+        self._loop = asyncio.get_running_loop()
+        self._changes: set[str] = set()
+        server.watch(self._changed)
 
     async def receive(self, line: bytes) -> None:
         """Take one message. Requests are answered beside each other, each when it is ready."""
@@ -95,8 +101,8 @@ class Conversation:
             await asyncio.wait(self._calls.values(), timeout=seconds)
 
     async def aclose(self) -> None:
-        self._parking.close()
         """Stop what runs, and return when everything said has been written."""
+        self._parking.close()
         for task in self._calls.values():
             task.cancel()
         await asyncio.gather(*self._calls.values(), return_exceptions=True)
@@ -193,6 +199,22 @@ class Conversation:
             "logging": {},
         }
         return codec.write(ResultMessage(request.id, result))
+
+    def _changed(self, kind: Kind) -> None:
+        """Tell a client of the handshake era that a list changed, whichever thread changed it."""
+        if self._handshake is None:
+            return
+        if not self._changes:
+            self._loop.call_soon_threadsafe(self._tell_changes)
+        self._changes.add(CHANGED[kind])
+
+    def _tell_changes(self) -> None:
+        """In the context of the change: what a request of this client announced itself is not told twice."""
+        context = current_context()
+        told = announced(context) if context is not None and isinstance(context.exchange, PipeExchange) else ()
+        changes, self._changes = self._changes, set()
+        for method in sorted(changes.difference(told)):
+            self._send(codec.write({"jsonrpc": "2.0", "method": method}))
 
     def _set_level(self, level: object) -> dict[str, object]:
         if self._handshake is None or not isinstance(level, str) or level not in LOG_LEVELS:

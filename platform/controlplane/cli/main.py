@@ -216,7 +216,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def bridge(
     address: str,
     *,
-    login: Annotated[bool, Parameter(help="Log in with a browser even where STOA_API_KEY is set.", negative=())] = False,
+    login: Annotated[bool, Parameter(help="Log in with a browser, even with a STOA_API_KEY.", negative=())] = False,
 ) -> None:
     """Be a stdio server for a remote endpoint: for clients that cannot reach it by themselves.
 

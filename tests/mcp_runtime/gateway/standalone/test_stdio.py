@@ -193,3 +193,23 @@ async def test_what_runs_when_the_client_leaves_is_still_answered() -> None:
 
     heard = [pipe.heard.get_nowait() for _ in range(pipe.heard.qsize())]
     assert [one["id"] for one in heard if "id" in one] == [1]
+
+
+async def test_a_client_of_the_handshake_hears_of_a_change_once() -> None:
+    mcp = server()
+
+    @mcp.tool
+    async def grow() -> None:
+        mcp.tool(lambda: 1, name="new")
+
+    async with talking(mcp, handshake=True) as pipe:
+        pipe.ask(1, "tools/call", {"name": "grow"})
+        heard = [await pipe.hear() for _ in range(2)]
+        mcp.tool(lambda: 2, name="newer")
+        later = await pipe.hear()
+        pipe.ask(2, "ping")
+        last = await pipe.hear()
+
+    assert {one.get("method", one.get("id")) for one in heard} == {"notifications/tools/list_changed", 1}
+    assert later["method"] == "notifications/tools/list_changed"
+    assert last["id"] == 2
