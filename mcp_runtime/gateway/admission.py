@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -23,8 +22,7 @@ _PATH = re.compile(rb"/t/(" + SLUG + rb")/(" + SLUG + rb")/(mcp|sse|messages)")
 MAX_HEADERS = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """The endpoint that a path names. Slugs are ASCII, so they may stand in headers and logs."""
 
     tenant: str
@@ -62,11 +60,6 @@ def address(scope: Scope) -> Address | None:
     path = scope.get("raw_path")
     if path is None:
         path = str(scope["path"]).encode("utf-8", "surrogateescape")
-    return _address(path)
-
-
-@lru_cache(maxsize=4096)
-def _address(path: bytes) -> Address | None:
     found = _PATH.fullmatch(path)
     return None if found is None else Address(found[1].decode(), found[2].decode(), found[3].decode())
 
