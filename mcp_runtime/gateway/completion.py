@@ -54,7 +54,11 @@ def subject(request: Request, plan: CompiledPlan) -> Subject:
     found, named = _found(reference, plan)
     if found not in plan.varying(COMPLETE).values():
         found = None
-    params = {"ref": named, "argument": argument, "context": {"arguments": given.get("arguments") or {}}}
+    params: dict[str, object] = {
+        "ref": named,
+        "argument": argument,
+        "context": {"arguments": given.get("arguments") or {}},
+    }
     return Subject(found, params)
 
 
