@@ -47,7 +47,9 @@ def take(caller: str) -> Rate | None:
     key = f"stoa:api:{hashlib.sha256(caller.encode()).hexdigest()[:32]}:{window}"
     try:
         with _counter(settings.REDIS_URL).pipeline() as pipeline:
-            used = int(pipeline.incr(key).expire(key, WINDOW).execute()[0])
+            pipeline.incr(key)
+            pipeline.expire(key, WINDOW)
+            used = int(pipeline.execute()[0])
     except redis.RedisError as error:
         log.warning("Requests are not counted: %s.", error)
         return None
