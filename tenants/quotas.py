@@ -1,7 +1,7 @@
 """How much a tenant may have: one table. A platform administrator changes a tenant's numbers, by name.
 
-What is counted in tables is checked where it is made, inside the maker's transaction: two at once may pass the last
-free place together, which a limit of this kind can bear. What is counted while it runs is checked by gateways.
+Each is checked where the thing is made, inside the maker's transaction: two at once may pass the last free place
+together, which a limit of this kind can bear. What runs at once is bounded by gateways, for all tenants alike.
 """
 
 from __future__ import annotations
@@ -11,30 +11,13 @@ from typing import Final, Literal, get_args
 
 from tenants.models import Tenant
 
-Quota = Literal[
-    "servers",
-    "endpoints",
-    "members",
-    "keys",
-    "calls_per_principal",
-    "calls_per_tenant",
-    "streams_per_principal",
-    "streams_per_tenant",
-    "sessions_per_principal",
-    "sessions_per_tenant",
-]
+Quota = Literal["servers", "endpoints", "members", "keys"]
 
 DEFAULTS: Final[Mapping[Quota, int]] = {
     "servers": 500,
     "endpoints": 1_000,
     "members": 1_000,
     "keys": 5_000,  # those that are valid
-    "calls_per_principal": 256,  # at once, in one gateway process
-    "calls_per_tenant": 1_024,
-    "streams_per_principal": 256,
-    "streams_per_tenant": 4_096,
-    "sessions_per_principal": 1_000,  # at once, over all gateways
-    "sessions_per_tenant": 10_000,
 }
 MOST: Final = 1_000_000
 

@@ -26,6 +26,7 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
     user = serializers.CharField(source="user_id")
     email = serializers.CharField(source="user.email")
     name = serializers.CharField(source="user.name")
+    role = serializers.CharField()
 
     class Meta:
         model = Membership
@@ -34,7 +35,7 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 
 
 class RoleSerializer(serializers.Serializer[Any]):
-    role = serializers.ChoiceField(ROLES)
+    role = serializers.CharField(max_length=16, help_text=f"One of {', '.join(ROLES)}.")
 
 
 class NewInvitationSerializer(RoleSerializer):
@@ -45,9 +46,11 @@ class NewInvitationSerializer(RoleSerializer):
 
 
 class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    role = serializers.CharField()
+
     class Meta:
         model = Invitation
-        fields = ("id", "email", "role", "created_at", "created_by", "expires_at")
+        fields: tuple[str, ...] = ("id", "email", "role", "created_at", "created_by", "expires_at")
         read_only_fields = fields
 
 
@@ -57,7 +60,7 @@ class CreatedInvitationSerializer(InvitationSerializer):
     url = serializers.SerializerMethodField(help_text="Shown now and never again.")
 
     class Meta(InvitationSerializer.Meta):
-        fields = (*InvitationSerializer.Meta.fields, "url")  # type: ignore[assignment]
+        fields = (*InvitationSerializer.Meta.fields, "url")
         read_only_fields = fields
 
     def get_url(self, invitation: Invitation) -> str:
@@ -73,7 +76,7 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
         read_only_fields = fields
 
     def get_limits(self, tenant: Tenant) -> dict[str, int]:
-        return dict(quotas.limits_of(tenant))
+        return {str(name): number for name, number in quotas.limits_of(tenant).items()}
 
 
 class TenantChangeSerializer(serializers.Serializer[Any]):

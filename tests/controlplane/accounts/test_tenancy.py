@@ -47,7 +47,7 @@ def furnished(tenant: Tenant) -> None:
     with acting_for(tenant.id):
         revision = submit_revision("weather", bundle="a" * 64, file_name="server.py", acting=None)
         BuildLogLine.objects.create(revision=revision, seq=1, text="Building.")
-        set_secret(revision.server, "TOKEN", "canary", acting=None)
+        set_secret(revision.server.id, "TOKEN", "canary", acting=None)
         create_key("CI", scopes={"mcp:call"}, acting=None)
         invitations.invite(tenant.slug, "viewer", email="dee@acme.example", acting=None)
         person = identities.person_at("https://issuer.example", "1", email="dee@acme.example")
