@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 import ssl
 import threading
 from collections.abc import Iterator
@@ -12,11 +13,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from pytest_django import Settings
+
+from controlplane import outbound
 
 
 @dataclass
@@ -27,6 +32,30 @@ class Host:
     status: int = 200
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
     body: bytes = b"{}"
+
+    def publish(self, *redirect_uris: str, **changes: object) -> str:
+        """A client's document; its address is the client's identifier."""
+        client_id = f"{self.url}/client.json"
+        said = {
+            "client_id": client_id,
+            "client_name": "A documented client",
+            "redirect_uris": list(redirect_uris),
+            "grant_types": ["authorization_code", "refresh_token"],
+            **changes,
+        }
+        self.body = json.dumps(said).encode()
+        return client_id
+
+
+@contextlib.contextmanager
+def trusted(folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """Its network and its certificate are trusted, as an operator trusts an intranet's."""
+    with serving(folder) as host:
+        monkeypatch.setenv("SSL_CERT_FILE", str(host.certificate))
+        outbound._tls.cache_clear()
+        settings.STOA_FETCH_NETWORKS = ["127.0.0.0/8"]
+        yield host
+    outbound._tls.cache_clear()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ from controlplane.issuer.models import Client as Program
 from controlplane.outbound import FetchError, fetch
 from tenants.context import acting_for
 from tests.controlplane.issuer.conftest import REDIRECT, Flow
-from tests.controlplane.issuer.document_host import Host, serving
+from tests.controlplane.issuer.document_host import Host, trusted
 from tests.support.cast import Cast
 
 pytestmark = pytest.mark.django_db
@@ -27,27 +26,15 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def host(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    """Its network and its certificate are trusted, as an operator trusts an intranet's."""
-    with serving(tmp_path) as host:
-        monkeypatch.setenv("SSL_CERT_FILE", str(host.certificate))
-        outbound._tls.cache_clear()
-        settings.STOA_FETCH_NETWORKS = ["127.0.0.0/8"]
+    with trusted(tmp_path, settings, monkeypatch) as host:
         yield host
-    outbound._tls.cache_clear()
 
 
 @pytest.fixture
 def published(flow: Flow, host: Host) -> Flow:
     """A client that is a document at the host."""
-    flow.client_id = f"{host.url}/client.json"
-    host.body = document(flow.client_id)
+    flow.client_id = host.publish(REDIRECT)
     return flow
-
-
-def document(client_id: str, /, **changes: Any) -> bytes:
-    said = {"client_id": client_id, "client_name": "A documented client", "redirect_uris": [REDIRECT]}
-    said["grant_types"] = ["authorization_code", "refresh_token"]
-    return json.dumps({**said, **changes}).encode()
 
 
 @pytest.mark.protocol("O-10")
@@ -97,7 +84,7 @@ def test_strangers_do_not_make_us_fetch(published: Flow, host: Host) -> None:
     ],
 )
 def test_a_document_that_says_something_else_is_refused(published: Flow, host: Host, changes: dict[str, Any]) -> None:
-    host.body = document(published.client_id, **changes)
+    host.publish(REDIRECT, **changes)
 
     answer = published.authorize()
 
@@ -135,7 +122,7 @@ def test_a_redirect_that_the_document_does_not_name_is_not_followed(published: F
 
 def test_a_changed_document_is_asked_about_again(published: Flow, host: Host, cast: Cast) -> None:
     published.decide()
-    host.body = document(published.client_id, client_name="Someone else")
+    host.publish(REDIRECT, client_name="Someone else")
     with acting_for(cast.acme.id):
         Program.objects.update(fresh_until=timezone.now())
 
@@ -145,7 +132,7 @@ def test_a_changed_document_is_asked_about_again(published: Flow, host: Host, ca
 @pytest.mark.protocol("O-11")
 def test_with_a_loopback_address_it_is_asked_about_each_time(published: Flow, host: Host) -> None:
     published.redirect_uri = "http://127.0.0.1:4000/cb"
-    host.body = document(published.client_id, redirect_uris=["http://127.0.0.1/cb"])
+    host.publish("http://127.0.0.1/cb")
     published.decide()
 
     assert published.authorize().status_code == 200
