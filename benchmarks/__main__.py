@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "gateway_eras": ("gateway_eras",),
     "gateway_lists": ("gateway_lists", "--typescript"),
     "gateway_endpoints": ("gateway_endpoints",),
+    "gateway_plans": ("gateway_plans",),
     "gateway_streams": ("gateway_streams",),
     "sandbox_call": ("sandbox_call",),
     "sandbox_starts": ("sandbox_starts",),

@@ -13,9 +13,9 @@ from benchmarks.results import Result
 PAGE = """\
 # Performance
 
-What `make bench` measured on {day}: {machine}; load {load} while it ran, and {stolen:.0%} of the processor time went to
-the host's other guests. Each figure is a median; those beside another library are ratios from one run, in which both
-take turns under the same load. Absolute figures move by half from hour to hour on a shared machine.
+What `make bench` measured on {day}: {machine}. The load was {load}, and {stolen:.0%} of the processor time went to the
+host's other guests: on a machine with more to run than it has cores, short calls lose most. Each figure is a median;
+those beside another library are ratios from one run, in which both take turns under the same load.
 
 {table}
 

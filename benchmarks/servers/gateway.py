@@ -25,6 +25,8 @@ from tenants.principal import Principal
 
 TOKEN = "stoa_bench"
 TOOLS = int(os.environ.get("STOA_BENCH_TOOLS", "1"))
+MEMBERS = int(os.environ.get("STOA_BENCH_MEMBERS", "1"))
+"""How many members the endpoint has; the tools are theirs in turn."""
 ENDPOINTS = int(os.environ.get("STOA_BENCH_ENDPOINTS", "1"))
 """How many endpoints are loaded, the one that is called among them."""
 STREAMS = int(os.environ.get("STOA_BENCH_STREAMS", "256"))
@@ -43,9 +45,9 @@ async def _add(method: str, params: msgspec.Raw, caller: Caller, on_event: Event
     return {"content": [{"type": "text", "text": str(total)}], "structuredContent": {"result": total}}
 
 
-def _tool(name: str) -> Component:
+def _tool(number: int, name: str) -> Component:
     definition: dict[str, object] = {"name": name, "description": f"{name} two numbers", "inputSchema": SCHEMA}
-    return Component(definition, 0, name)
+    return Component(definition, number % MEMBERS, name)
 
 
 def _gateway() -> tuple[Gateway, RunnerClient | None]:
@@ -61,8 +63,8 @@ def _gateway() -> tuple[Gateway, RunnerClient | None]:
         server_name="add",
         server_version="1",
         instructions=None,
-        members=(Member("srv_bench", "python", worker, strict_input=True),),
-        tools=tuple(map(_tool, tool_names(TOOLS))),
+        members=tuple(Member("srv_bench", "python", worker, strict_input=True) for _ in range(MEMBERS)),
+        tools=tuple(_tool(number, name) for number, name in enumerate(tool_names(TOOLS))),
     )
     credentials = MemoryCredentials()
     credentials.grant(
