@@ -124,11 +124,13 @@ class MemorySessions:
             states.popitem(last=False)
 
     async def kept(self, area: str, key: str) -> bytes | None:
-        until, value = self._states.get(area, {}).get(key, (0.0, b""))
-        return value if until > self._now() else None
+        states = self._states.get(area)
+        found = None if states is None else states.get(key)
+        return found[1] if found is not None and found[0] > self._now() else None
 
     async def drop(self, area: str, key: str) -> bool:
-        return self._states.get(area, {}).pop(key, None) is not None
+        states = self._states.get(area)
+        return states is not None and states.pop(key, None) is not None
 
     async def tell(self, topic: str, message: bytes) -> None:
         self._topics.tell(topic, message)

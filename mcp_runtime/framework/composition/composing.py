@@ -182,7 +182,8 @@ class Composing(Composed):
 
         if isinstance(transform, VersionFilter):  # it decides before the highest version is chosen
             self._visibility.versions.append(transform.passes)
-            self._switched()
+            for catalogue in self._catalogues.values():
+                catalogue.forget()
         self._transforms.append(transform)
         self._everything_changed()
 

@@ -83,7 +83,8 @@ class BaseSearchTransform(Transform):
             if self._serializer is None:
                 return [tool.definition(framework_meta=ctx.fastmcp.include_fastmcp_meta) for tool in found]
             written = self._serializer(found)
-            return await written if inspect.isawaitable(written) else written
+            answer: str | list[dict[str, Any]] = await written if inspect.isawaitable(written) else written
+            return answer
 
         return _renamed(search_tools, name, self.query_name, self.__doc__ or "")
 

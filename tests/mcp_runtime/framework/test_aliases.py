@@ -18,7 +18,7 @@ from mcp_runtime.framework.components import FunctionTool, ToolResult
 from mcp_runtime.framework.settings import settings
 from mcp_runtime.framework.types import TextContent
 
-TOPS = ("fastmcp", "mcp")
+TOPS = ("fastmcp", "mcp", "mcp_types")
 
 
 class _Installed(MetaPathFinder):
@@ -63,6 +63,13 @@ DOCUMENTED = [
     ("mcp.types", ["TextContent", "Icon", "ToolAnnotations", "PromptMessage", "INVALID_PARAMS", "ErrorData"]),
     ("mcp.server.fastmcp", ["FastMCP", "Context", "Image"]),
     ("mcp.shared.exceptions", ["McpError"]),
+    ("mcp_types", ["Completion", "PromptReference"]),
+    ("fastmcp.apps", ["AppConfig", "ResourceCSP"]),
+    ("fastmcp.dependencies", ["Shared"]),
+    ("fastmcp.server.providers", ["AggregateProvider", "FileSystemProvider", "LocalProvider"]),
+    ("fastmcp.server.providers.skills", ["SkillProvider", "SkillsDirectoryProvider"]),
+    ("fastmcp.server.transforms", ["PromptsAsTools", "ResourcesAsTools", "VersionFilter"]),
+    ("fastmcp.server.transforms.search", ["BM25SearchTransform", "RegexSearchTransform"]),
 ]
 
 
@@ -133,7 +140,10 @@ def test_a_name_that_is_not_there_is_an_import_error() -> None:
         exec("from fastmcp import Nothing")
 
 
-@pytest.mark.parametrize(("pinned", "real"), [({"fastmcp"}, {"fastmcp", "mcp"}), ({"mcp"}, {"mcp"}), (set(), set())])
+@pytest.mark.parametrize(
+    ("pinned", "real"),
+    [({"fastmcp"}, {"fastmcp", "mcp", "mcp_types"}), ({"mcp"}, {"mcp", "mcp_types"}), (set(), set())],
+)
 def test_a_pinned_distribution_is_left_alone(pinned: set[str], real: set[str]) -> None:
     sys.meta_path.insert(0, _Installed())
     aliases.install(pinned=pinned)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcp_runtime.client import Client
-from mcp_runtime.framework import FastMCP, aliases
+from mcp_runtime.framework import FastMCP
 from mcp_runtime.framework.composition.folders import FileSystemProvider
 from mcp_runtime.framework.composition.known import AggregateProvider
 from mcp_runtime.framework.composition.skills import SkillProvider, SkillsDirectoryProvider
@@ -219,15 +219,3 @@ async def test_a_new_skill_is_found_where_folders_are_read_again(skills: Path) -
 def test_a_folder_without_a_main_file_is_no_skill(skills: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"SKILL\.md"):
         SkillProvider(skills / "none")
-
-
-def test_they_are_found_under_the_names_of_later_versions() -> None:
-    aliases.install()
-    try:
-        from fastmcp.server import providers
-        from fastmcp.server.providers import skills as aliased
-
-        assert providers.FileSystemProvider is FileSystemProvider
-        assert aliased.SkillsDirectoryProvider is SkillsDirectoryProvider
-    finally:
-        aliases.uninstall()
