@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fastmcp import Client
 from fastmcp.exceptions import ToolError
+from mcp.types import PromptReference
 
 from tests.interop.conftest import ROOT, stoa
 from tests.support import RunningPlatform
@@ -219,3 +220,25 @@ async def test_a_server_from_an_openapi_document(deployed: RunningPlatform) -> N
         hat = await peer.call_tool("get_hat", {"name": "bowler"})
 
     assert "bowler" in str(hat.content)
+
+
+@pytest.mark.fastmcp("C-10", "T-33", "CL-21", "K-09", "M-12", status="later")
+async def test_a_server_of_4_with_sessions_completions_and_a_search(deployed: RunningPlatform) -> None:
+    async with client(deployed, "v4-sessions", mode="legacy") as peer, client(deployed, "v4-sessions") as other:
+        counts = [(await peer.call_tool("count")).data for _ in range(2)]
+        before = {tool.name for tool in await peer.list_tools()}
+        await peer.call_tool("unlock")
+        after = {tool.name for tool in await peer.list_tools()}
+        luxury = (await peer.call_tool("luxury")).data
+        others = {tool.name for tool in await other.list_tools()}
+        themes = await peer.complete(PromptReference(type="ref/prompt", name="poem"), {"name": "theme", "value": "n"})
+        found = await peer.call_tool("catalogue_search_tools", {"query": "hat color"})
+        hat = await peer.call_tool("catalogue_call_tool", {"name": "find_hat", "arguments": {"color": "red"}})
+        guests = (await peer.call_tool("guests")).data
+
+    assert (counts, luxury, themes.values) == ([1, 2], "dear", ["nature", "night"])
+    assert after - before == {"luxury"}
+    assert "luxury" not in others
+    assert [tool["name"] for tool in found.structured_content["result"]] == ["find_hat"]
+    assert hat.content[0].text == "a red hat"
+    assert guests
