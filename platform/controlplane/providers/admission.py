@@ -15,7 +15,7 @@ from controlplane.accounts import identities
 from controlplane.accounts.errors import AccountClosedError, InvalidIdentityError, LastOwnerError
 from controlplane.accounts.models import Identity, User
 from controlplane.accounts.services import change_role, remove_member
-from controlplane.providers.errors import SignInRefused
+from controlplane.providers.errors import ProviderNotFound, SignInRefused
 from controlplane.providers.models import Provider, Standing
 from controlplane.providers.people import Person
 from tenants.models import Membership
@@ -54,6 +54,8 @@ def admit(provider: Provider, person: Person, *, now: datetime | None = None) ->
     A place that rules gave and no longer give is taken away, with all its logins. That is to be kept, so being let in
     nowhere is no exception here: the caller looks whether the user has a place.
     """
+    if not Provider.objects.select_for_update().filter(pk=provider.pk).exists():
+        raise ProviderNotFound(provider.slug)  # deleted during the sign-in
     role = role_for(provider, person)
     if role is None and not Identity.objects.filter(issuer=person.issuer, subject=person.subject).exists():
         raise NotAdmitted(person)  # a stranger leaves no account behind

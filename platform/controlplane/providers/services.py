@@ -145,8 +145,8 @@ def delete_provider(slug: str, *, acting: Principal | None) -> None:
 
 def mark_tested(provider: Provider, tested: str) -> None:
     """Its test has passed with this configuration. Raises SignInRefused if it is another by now."""
-    current = Provider.objects.select_for_update().get(pk=provider.pk)
-    if digest(current) != tested:
+    current = Provider.objects.select_for_update().filter(pk=provider.pk).first()
+    if current is None or digest(current) != tested:
         raise SignInRefused("The configuration was changed during the test.", "Test it again.")
     current.tested = tested
     current.save(update_fields=["tested"])
@@ -167,7 +167,12 @@ def attempts_of(provider: Provider) -> list[Attempt]:
 
 
 def keep_attempt(provider: Provider, trace: Trace, *, is_test: bool, succeeded: bool) -> Attempt:
-    """Only the last ones stay: the page is for looking at a fault, not a record of who came."""
+    """Only the last ones stay: the page is for looking at a fault, not a record of who came.
+
+    Raises ProviderNotFound when it was deleted meanwhile.
+    """
+    if not Provider.objects.select_for_update().filter(pk=provider.pk).exists():
+        raise ProviderNotFound(provider.slug)
     attempt = Attempt.objects.create(
         provider=provider, is_test=is_test, succeeded=succeeded, steps=trace.steps, claims=trace.claims
     )

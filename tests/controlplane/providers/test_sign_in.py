@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from controlplane.accounts.models import Identity, User
 from controlplane.accounts.services import principal_of
 from controlplane.accounts.throttling import Gate, Limit
-from controlplane.providers import services, views
+from controlplane.providers import flow, services, views
 from controlplane.providers.models import Provider
 from tenants.context import acting_for
 from tenants.models import Membership
@@ -170,6 +171,23 @@ def test_a_provider_that_is_switched_off_signs_nobody_in(cast: Cast, door: Door)
     assert door.begin().status_code == 403
     assert door.finish(address).status_code == 403
     assert not door.signed_in
+
+
+def test_a_provider_that_is_deleted_during_a_sign_in_is_not_there(
+    cast: Cast, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = door.at_provider(door.begin())
+    found = flow.oauth.redeem
+
+    def redeem(*arguments: Any, **named: Any) -> Any:
+        tokens = found(*arguments, **named)
+        with acting_for(cast.acme.id):
+            services.delete_provider("id", acting=None)
+        return tokens
+
+    monkeypatch.setattr(flow.oauth, "redeem", redeem)
+
+    assert door.finish(address).status_code == 404
 
 
 def test_nobody_is_led_away_by_what_comes_after_the_sign_in(door: Door) -> None:
