@@ -11,7 +11,7 @@ import base64
 import binascii
 import logging
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from authlib.oauth2.rfc6749 import InvalidGrantError, UnauthorizedClientError
@@ -150,8 +150,8 @@ def _use_up(claims: Mapping[str, Any]) -> None:
         raise InvalidGrantError("The assertion has no usable 'jti'.")
     now = timezone.now()
     UsedAssertion.objects.filter(expires_at__lt=now).delete()
-    # `check_times` has a leeway: until it is over as well, the assertion would pass again.
-    ends = datetime.fromtimestamp(claims["exp"] + tokens.LEEWAY_SECONDS, tz=now.tzinfo)
+    # By then it is too old, whatever it says of its end: both times of `check_times` have a leeway.
+    ends = now + timedelta(seconds=MAX_AGE_SECONDS + 2 * tokens.LEEWAY_SECONDS)
     _, is_new = UsedAssertion.objects.get_or_create(
         issuer=claims["iss"], digest=secrets.digest(name), defaults={"expires_at": ends}
     )

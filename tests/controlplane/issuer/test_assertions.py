@@ -171,6 +171,15 @@ def test_one_works_once(flow: Flow, provider: Standin, cast: Cast) -> None:
         assert UsedAssertion.objects.count() == 1
 
 
+@pytest.mark.protocol("EMA-03")
+def test_one_that_never_ends_works_once_as_well(flow: Flow, provider: Standin) -> None:
+    endless = assertion(flow, provider, exp=10**12)
+
+    answers = [flow.token(grant_type=JWT_BEARER, assertion=endless).status_code for _ in range(2)]
+
+    assert answers == [200, 400]
+
+
 @pytest.mark.protocol("EMA-04")
 def test_a_stranger_with_a_members_address_is_nobody(bring: Bring, cast: Cast) -> None:
     answer = bring(sub="someone-else", email=cast.ben.email, email_verified=True)
