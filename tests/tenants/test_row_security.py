@@ -60,13 +60,18 @@ def test_no_other_policy_lets_the_application_see_more() -> None:
     others = _rows("SELECT tablename, policyname, roles, cmd FROM pg_policies WHERE policyname <> 'tenant_wall'")
 
     assert {(name, tuple(roles), cmd) for _, name, roles, cmd in others} == {
-        ("owner_lookup", ("stoa_owner",), "SELECT")
+        ("owner_lookup", ("stoa_owner",), "SELECT"),
+        ("owner_finds_old", ("stoa_owner",), "SELECT"),  # of the audit record, for its retention
+        ("owner_forgets_old", ("stoa_owner",), "DELETE"),
     }
     assert {table for table, *_ in others} == {
+        "audit_entry",
         "tenants_tenant",
         "tenants_membership",
         "keys_apikey",
         "registry_revision",
+        "registry_server",
+        "providers_provider",
         "issuer_signingkey",
         "issuer_revokedlogin",
     }
@@ -180,9 +185,12 @@ def test_lookup_functions_are_pinned_and_granted_to_the_application_alone() -> N
     )
 
     assert [name for name, *_ in functions] == [
+        "audit_forget",  # the end of what is kept long enough
         "issuer_revocations",  # identifiers of logins that ended a moment ago, for gateways
         "issuer_signers",  # public keys, for gateways
         "keys_tenant",
+        "providers_required",  # whether a tenant leaves passwords to its owners
+        "registry_due_servers",  # identifiers alone, for the round that asks servers how they are
         "registry_stuck_builds",  # identifiers alone, for the sweep that finds builds nobody works on
         "tenants_all",
         "tenants_by_slug",

@@ -35,7 +35,7 @@ class SignIn(LoginView):
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         throttling.forget(*_who(self.request))
         user = form.get_user()
-        return redirect(sign_in(self.request, user, method="password", next_url=self.request.POST.get("next", "")))
+        return redirect(sign_in(self.request, user, method="password", next_url=_next(self.request)))
 
     def _too_many(self, wait: timedelta) -> HttpResponse:
         """Before the password is looked at: whether it was right is not told."""
@@ -51,3 +51,8 @@ class SignIn(LoginView):
 def _who(request: HttpRequest) -> tuple[str, str]:
     """Behind a proxy, uvicorn puts the client's own address here when it is told which proxies to trust."""
     return request.POST.get("username", "")[:254], request.META.get("REMOTE_ADDR", "")
+
+
+def _next(request: HttpRequest) -> str:
+    """From the form, or from the address that the form was posted to."""
+    return request.POST.get("next") or request.GET.get("next", "")
