@@ -15,12 +15,14 @@ from django.test import Client
 from pytest_django import Settings
 
 from controlplane.composition.models import Endpoint
+from controlplane.composition.services import EMPTY, create_endpoint
 from controlplane.issuer.logins import open_login
 from controlplane.issuer.models import Client as Program
 from controlplane.issuer.models import Grant
 from controlplane.keys.authentication import principal_for
-from controlplane.keys.services import create_key
+from controlplane.keys.services import create_key, create_personal_key
 from tenants.context import acting_for
+from tenants.principal import Principal
 from tenants.roles import PERMISSIONS_OF
 from tests.controlplane.issuer.house import Browser, House, opened
 from tests.support.cast import Cast
@@ -78,13 +80,15 @@ async def terminal(house: House, cast: Cast) -> Terminal:
 
 
 async def test_api_keys(terminal: Terminal, cast: Cast) -> None:
+    await sync_to_async(_endpoint)(cast, "files")
     made = (await terminal.sh("api-keys.md", 0)).strip()
     narrow = (await terminal.sh("api-keys.md", 1)).strip()
-    listed = await terminal.sh("api-keys.md", 2)
+    reader = (await terminal.sh("api-keys.md", 2)).strip()
+    listed = await terminal.sh("api-keys.md", 4)
     key_id = re.search(r"(key_\S+)\s+nightly build", listed)
     assert key_id
-    successor = (await terminal.sh("api-keys.md", 3, KEY=key_id[1])).strip()
-    await terminal.sh("api-keys.md", 4, KEY=key_id[1])
+    successor = (await terminal.sh("api-keys.md", 5, KEY=key_id[1])).strip()
+    await terminal.sh("api-keys.md", 6, KEY=key_id[1])
 
     assert await sync_to_async(principal_for)(made) is None
     follower = await sync_to_async(principal_for)(successor)
@@ -93,6 +97,15 @@ async def test_api_keys(terminal: Terminal, cast: Cast) -> None:
     limited = await sync_to_async(principal_for)(narrow)
     assert limited is not None
     assert limited.audience.startswith("ep_")
+    of_parts = await sync_to_async(principal_for)(reader)
+    assert of_parts is not None
+    assert set(of_parts.only) == {"read_*", "search_*", "resource:file://public/*"}
+
+
+async def test_a_key_of_one_s_own(house: House, cast: Cast, ada: Principal) -> None:
+    terminal = Terminal(house, await sync_to_async(_own_key)(cast, ada))
+
+    assert "my laptop" in await terminal.sh("api-keys.md", 3)
 
 
 async def test_connect_a_client(
@@ -164,9 +177,19 @@ def _quietly(code: object) -> None:
         exec(code, {})  # type: ignore[arg-type]
 
 
+def _endpoint(cast: Cast, name: str) -> None:
+    with acting_for(cast.acme.id):
+        create_endpoint(name, EMPTY, acting=None)
+
+
 def _key(cast: Cast) -> str:
     with acting_for(cast.acme.id):
         return create_key("an admin's", scopes=PERMISSIONS_OF["admin"], acting=None).token
+
+
+def _own_key(cast: Cast, person: Principal) -> str:
+    with acting_for(cast.acme.id):
+        return create_personal_key("theirs", scopes=PERMISSIONS_OF["owner"], acting=person).token
 
 
 def _login(cast: Cast) -> str:
