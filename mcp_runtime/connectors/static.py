@@ -58,7 +58,7 @@ def _contents(uri: str, content: Content) -> dict[str, str]:
     shown = {"uri": uri, "text": content.text} if content.text is not None else {"uri": uri, "blob": content.blob or ""}
     if content.mime_type:
         shown["mimeType"] = content.mime_type
-    return shown  # type: ignore[return-value]  # one of the two texts is there
+    return shown
 
 
 def _message(message: Message, arguments: dict[str, str]) -> dict[str, Any]:

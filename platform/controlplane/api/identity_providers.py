@@ -50,7 +50,7 @@ class WantedProviderSerializer(serializers.Serializer[Any]):
         default=False, help_text="Its addresses count as verified though its tokens do not say so."
     )
     counts_as_second_factor = serializers.BooleanField(default=False)
-    required = serializers.BooleanField(
+    required = serializers.BooleanField(  # type: ignore[assignment]  # of a serializer's fields, not of itself as one
         default=False, help_text="Members sign in by it: an account with a password opens nothing here, but for owners."
     )
 

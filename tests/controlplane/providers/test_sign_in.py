@@ -11,7 +11,7 @@ import pytest
 from controlplane.accounts.models import Identity, User
 from controlplane.accounts.services import principal_of
 from controlplane.accounts.throttling import Gate, Limit
-from controlplane.providers import flow, services, views
+from controlplane.providers import oauth, services, views
 from controlplane.providers.models import Provider
 from tenants.context import acting_for
 from tenants.models import Membership
@@ -177,7 +177,7 @@ def test_a_provider_that_is_deleted_during_a_sign_in_is_not_there(
     cast: Cast, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = door.at_provider(door.begin())
-    found = flow.oauth.redeem
+    found = oauth.redeem
 
     def redeem(*arguments: Any, **named: Any) -> Any:
         tokens = found(*arguments, **named)
@@ -185,7 +185,7 @@ def test_a_provider_that_is_deleted_during_a_sign_in_is_not_there(
             services.delete_provider("id", acting=None)
         return tokens
 
-    monkeypatch.setattr(flow.oauth, "redeem", redeem)
+    monkeypatch.setattr(oauth, "redeem", redeem)
 
     assert door.finish(address).status_code == 404
 
