@@ -178,7 +178,7 @@ class RemoteUpstream:
             on_event("stoa/credential", msgspec.Raw(msgspec.json.encode(connection.credential)))
         try:
             with self._remotes.breakers.watching(connection.pool[:2]):
-                async with asyncio.timeout(self._remote.seconds) as deadline:
+                async with asyncio.timeout(caller.seconds or self._remote.seconds) as deadline:
                     await connection.opened()
                     listening = Listening(on_event, asker, deadline)
                     result = await connection.request(method, decoded, listening, progress=caller.progress)

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from mcp_runtime.gateway.plans import SchemaError, compile_schema
+from mcp_runtime.ports.sandboxes import UpstreamError
 from mcp_runtime.protocol import codec
-from mcp_runtime.protocol.errors import InvalidParams
+from mcp_runtime.protocol.errors import Internal, InvalidParams, ParseError
 from mcp_runtime.protocol.messages import Question
 
 _ACTIONS = ("accept", "decline", "cancel")
@@ -22,6 +23,14 @@ def read_responses(params: dict[str, object]) -> dict[str, msgspec.Raw]:
     if not isinstance(responses, dict) or not all(isinstance(answer, dict) for answer in responses.values()):
         raise InvalidParams("params.inputResponses must be an object with an object for each question.")
     return {key: msgspec.Raw(codec.write(answer)) for key, answer in responses.items()}
+
+
+def read_question(method: str, params: msgspec.Raw) -> Question:
+    """What a worker asks, fit to be shown to a client of 2026-07-28. Raises UpstreamError for that worker."""
+    try:
+        return _question.decode(codec.write({"method": method, "params": _without_id(codec.sound(params))}))
+    except (msgspec.MsgspecError, ParseError):
+        raise UpstreamError(Internal.code, f"A client cannot be asked {method[:64]!r} in this way.") from None
 
 
 def unusable(question: Question, capabilities: dict[str, object]) -> dict[str, object] | None:
@@ -81,3 +90,15 @@ def _params(question: Question) -> dict[str, Any]:
         return {}
     params = msgspec.json.decode(question.params)
     return params if isinstance(params, dict) else {}
+
+
+def _without_id(params: msgspec.Raw) -> object:
+    """2026-07-28 has no `elicitationId` (EL-03). One made at random would also keep the question of a second run from
+    being known as that of the first."""
+    if b"elicitationId" not in memoryview(params).tobytes():
+        return params
+    given = codec.read(bytes(params))
+    return {key: value for key, value in given.items() if key != "elicitationId"} if isinstance(given, dict) else params
+
+
+_question = msgspec.json.Decoder(Question)

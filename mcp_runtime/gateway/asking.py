@@ -9,14 +9,13 @@ from collections.abc import Callable
 import msgspec
 
 from mcp_runtime.gateway.hub import Answer, Hub
+from mcp_runtime.ports.dialogues import METHODS
 from mcp_runtime.ports.sandboxes import UpstreamError
 from mcp_runtime.protocol import codec
 from mcp_runtime.protocol.errors import ParseError
 
 ANSWER_SECONDS = 300.0
 """How long a client may take over a question, people being slow."""
-METHODS = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
-"""What may be asked, and the capability a client must have declared for it (S-01)."""
 _REFUSED = -32601
 _FAILED = -32603
 

@@ -19,18 +19,20 @@ from mcp_runtime.gateway.plans import COMPLETE, LIST_KEYS, LIST_METHODS, Compile
 from mcp_runtime.gateway.records import CallRecord
 from mcp_runtime.gateway.shown_headers import shown
 from mcp_runtime.ports.sandboxes import Asker
+from mcp_runtime.ports.tasks import TASK_SECONDS
 from mcp_runtime.ports.workers import Caller
 from mcp_runtime.protocol import codec, param_headers, shaping
 from mcp_runtime.protocol.errors import (
     Internal,
     InvalidParams,
     McpError,
+    MethodNotFound,
     ParseError,
     UnknownPrompt,
     UnknownResource,
     UnknownTool,
 )
-from mcp_runtime.protocol.ladder import Request
+from mcp_runtime.protocol.ladder import TASK_METHODS, Request
 from mcp_runtime.protocol.messages import (
     Block,
     EmbeddedResource,
@@ -72,6 +74,11 @@ class Call(msgspec.Struct):
     """What the worker knows the client's session by."""
     sent: tuple[Header, ...] = ()
     """The HTTP headers of the request, all of them."""
+    task: str | None = None
+    """The task whose run this is: what was judged when the task was made is not judged again."""
+
+    seconds: float | None = None
+    """How long it may take, where that is not the server's own limit."""
 
     def caller(self) -> Caller:
         """What the worker is told."""
@@ -83,10 +90,12 @@ class Call(msgspec.Struct):
             scopes=tuple(sorted(principal.scopes)),
             protocol_version=request.revision.name,
             client_capabilities=request.capabilities,
-            progress=request.progress_token is not None,
+            progress=request.progress_token is not None or self.task is not None,
             log_level=request.log_level,
             session=self.session,
             headers=shown(self.sent),
+            task=self.task,
+            seconds=self.seconds,
         )
 
 
@@ -132,6 +141,8 @@ async def ask_server(call: Call) -> Result | InputRequired:
             return await _read_resource(call)
         case "prompts/get":
             return await _get_prompt(call)
+        case method if method in TASK_METHODS:
+            raise MethodNotFound(method)  # nothing becomes a task here
         case method:
             raise AssertionError(f"The ladder let {method} through, and nothing answers it.")
 
@@ -143,7 +154,7 @@ def encode(call: Call, result: Result | InputRequired) -> bytes:
             _sound_questions(result)
             result.meta = {**(result.meta or {}), SERVER_INFO_KEY: call.plan.server_info}
             return codec.write(ResultMessage(call.request.id, result))
-        shaped = shaping.result(_sound(result), call.request.revision, server_info=call.plan.server_info)
+        shaped = shaping.result(sound(result), call.request.revision, server_info=call.plan.server_info)
         return codec.write(ResultMessage(call.request.id, shaped))
     except ParseError as error:
         call.record.reason = f"A result that cannot be sent on: {error}"
@@ -221,7 +232,9 @@ async def _call_tool(call: Call) -> ToolResult | InputRequired:
         arguments = {}
     if not isinstance(arguments, dict):
         raise InvalidParams("params.arguments must be an object.")
-    if call.request.revision.modern and tool.marks:
+    if tool.task is not None:
+        call.seconds = TASK_SECONDS
+    if call.request.revision.modern and tool.marks and call.task is None:
         param_headers.compare(tool.marks, param_headers.given(call.sent), arguments)
     if tool.fault is not None:
         hint = "Its developer must change the tool's input schema."
@@ -332,7 +345,7 @@ def _why_invalid(validator: object, arguments: dict[str, object]) -> str:
     return "Input validation error: " + "; ".join(lines)
 
 
-def _sound(result: Result) -> Result:
+def sound(result: Result) -> Result:
     """Check every part that was skipped while decoding. Raises ParseError."""
     _sound_meta(result.meta)
     if isinstance(result, ToolResult):

@@ -23,6 +23,7 @@ from mcp_runtime.connectors.python import PythonUpstream
 from mcp_runtime.connectors.static import StaticUpstream
 from mcp_runtime.connectors.upstream import Upstream
 from mcp_runtime.connectors.withheld import WithheldArguments
+from mcp_runtime.gateway.task_traits import TaskTraits, task_traits
 from mcp_runtime.ports.plans import Component, Member, PlanDocument
 from mcp_runtime.ports.sandboxes import Sandboxes
 from mcp_runtime.protocol import codec, param_headers, shaping
@@ -65,6 +66,8 @@ class Tool:
     """Arguments that must stand in headers as well."""
     fault: str | None = None
     """Why it cannot be called, when its schema is not usable."""
+    task: TaskTraits | None = None
+    """How it runs in the background; None where it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +318,7 @@ def _tool(component: Component, upstream: Upstream, member: Member) -> Tool:
         fault = str(error)
     if component.fixed or component.hidden:
         upstream = WithheldArguments(upstream, fixed=component.fixed, hidden=component.hidden)
-    return Tool(upstream, component.upstream_name, validator, marks, fault)
+    return Tool(upstream, component.upstream_name, validator, marks, fault, task_traits(component.definition))
 
 
 def _template(component: Component, upstream: Upstream) -> Template:

@@ -17,15 +17,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from mcp_runtime.gateway import asking
-from mcp_runtime.gateway.answers import read_responses, unusable, why_not
+from mcp_runtime.gateway.answers import read_question, read_responses, unusable, why_not
 from mcp_runtime.gateway.dispatch import Call, ask_server
 from mcp_runtime.gateway.plans import COMPLETE, LIST_METHODS
 from mcp_runtime.gateway.sealing import Sealer, Unsealable
+from mcp_runtime.ports.dialogues import METHODS, digest
 from mcp_runtime.ports.sandboxes import UpstreamError
 from mcp_runtime.ports.sessions import Sessions
-from mcp_runtime.protocol import codec
-from mcp_runtime.protocol.errors import Internal, InvalidParams, MissingClientCapability, ParseError
+from mcp_runtime.protocol.errors import Internal, InvalidParams, MissingClientCapability
 from mcp_runtime.protocol.messages import InputRequired, Question, Result
 
 STATE_SECONDS = 600.0
@@ -100,7 +99,7 @@ class _Dialogue:
         """Let the code go on with the answers to all that it asked."""
         self._asked.clear()
         for key, (question, future) in list(self.open.items()):
-            self.record.append((_digest(question), answers[key]))
+            self.record.append((digest(question), answers[key]))
             if not future.done():
                 future.set_result(answers[key])
 
@@ -113,22 +112,19 @@ class _Dialogue:
         self.task.cancel()
 
     async def _ask(self, method: str, params: msgspec.Raw) -> msgspec.Raw:
-        try:
-            asked = _question.decode(codec.write({"method": method, "params": _without_id(codec.sound(params))}))
-        except (msgspec.MsgspecError, ParseError):
-            raise UpstreamError(-32603, f"A client cannot be asked {method[:64]!r} in this way.") from None
+        asked = read_question(method, params)
         missing = unusable(asked, self.call.request.capabilities)
         if missing is not None:
             self._refused = MissingClientCapability(missing)
             self._asked.set()
             raise UpstreamError(self._refused.code, self._refused.message, self._refused.data)
-        digest = _digest(asked)
+        wanted = digest(asked)
         for index, (recorded, answer) in enumerate(self._replay):
-            if recorded == digest:
+            if recorded == wanted:
                 del self._replay[index]
                 return answer
         self._count += 1
-        key = f"{asking.METHODS[method]}_{self._count}"
+        key = f"{METHODS[method]}_{self._count}"
         future: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
         self.open[key] = (asked, future)
         self._asked.set()
@@ -189,7 +185,7 @@ class Rounds:
         _set_params(call, None, None)
         found = self._unpark(state.parked)
         if found is None or found.task.done() or found.waiting.keys() != state.asked.keys():
-            record = state.record + [(_digest(question), given[key]) for key, question in state.asked.items()]
+            record = state.record + [(digest(question), given[key]) for key, question in state.asked.items()]
             return await self._outcome(_Dialogue(call, record), bound_to, state.round)
         found.call.request, found.call.record = call.request, call.record
         found.call.events.redirect(call.request, call.events.way)
@@ -314,18 +310,4 @@ def _bound(call: Call) -> list[object]:
     ]
 
 
-def _without_id(params: msgspec.Raw) -> object:
-    """2026-07-28 has no `elicitationId` (EL-03). One made at random would also keep the question of a second run from
-    being known as that of the first."""
-    if b"elicitationId" not in memoryview(params).tobytes():
-        return params
-    given = codec.read(bytes(params))
-    return {key: value for key, value in given.items() if key != "elicitationId"} if isinstance(given, dict) else params
-
-
-def _digest(question: Question) -> str:
-    return hashlib.sha256(msgspec.json.encode(question)).hexdigest()
-
-
 _decode = msgspec.json.Decoder(_State).decode
-_question = msgspec.json.Decoder(Question)

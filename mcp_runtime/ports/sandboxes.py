@@ -126,8 +126,9 @@ class Sandboxes(Protocol):
     ) -> msgspec.Raw:
         """Run `tools/call`, `resources/read` or `prompts/get` and return the result object as raw JSON.
 
-        Cancelling the coroutine cancels the call in the worker. The deadline is `worker.limits.call_seconds`, which
-        does not run while a question waits for its answer. Without an `asker` questions are refused.
+        Cancelling the coroutine cancels the call in the worker. The deadline is `caller.seconds`, else
+        `worker.limits.call_seconds`; it does not run while a question waits for its answer. Without an `asker`
+        questions are refused.
         Raises SandboxError or UpstreamError.
         """
 

@@ -58,6 +58,10 @@ class Caller(msgspec.Struct, frozen=True):
     """A name for the client's session, the same for all calls in it; not the id, which is the client's to know."""
     headers: dict[str, str] = {}
     """The HTTP headers of the request, no credentials among them; empty where it did not come by HTTP."""
+    task: str | None = None
+    """The task whose run the call is; None for a call that its client waits for."""
+    seconds: float | None = None
+    """How long the call may take, where that is not the server's own limit."""
 
 
 class Manifest(msgspec.Struct):

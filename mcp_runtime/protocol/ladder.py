@@ -34,6 +34,9 @@ NAMED_BY = {
     "tools/call": "name",
     "prompts/get": "name",
     "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
 }
 """The parameter that `Mcp-Name` repeats, by method (H-02)."""
 SHARED_METHODS = frozenset(
@@ -47,9 +50,16 @@ SHARED_METHODS = frozenset(
         "prompts/get",
     }
 )
-MODERN_METHODS = SHARED_METHODS | {"completion/complete", "server/discover", "subscriptions/listen"}
+_MODERN_TASK_METHODS = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
+_LEGACY_TASK_METHODS = frozenset({"tasks/get", "tasks/result", "tasks/list", "tasks/cancel"})
+TASK_METHODS = _MODERN_TASK_METHODS | _LEGACY_TASK_METHODS
+MODERN_METHODS = (
+    SHARED_METHODS | _MODERN_TASK_METHODS | {"completion/complete", "server/discover", "subscriptions/listen"}
+)
 LEGACY_METHODS = SHARED_METHODS | {"completion/complete", "initialize", "ping"}
-SESSION_METHODS = LEGACY_METHODS | {"logging/setLevel", "resources/subscribe", "resources/unsubscribe"}
+SESSION_METHODS = (
+    LEGACY_METHODS | _LEGACY_TASK_METHODS | {"logging/setLevel", "resources/subscribe", "resources/unsubscribe"}
+)
 """Those that change a session need one."""
 MAX_BATCH = 32
 """Messages in one array of a 2025-03-26 client."""

@@ -37,8 +37,9 @@ def tool(definition: Definition, revision: Revision) -> dict[str, object]:
     shaped = _common(definition, revision)
     if not revision.annotations:
         shaped.pop("annotations", None)
-    if not revision.task_support:
-        shaped.pop("execution", None)
+    execution = shaped.pop("execution", None)
+    if revision.task_support and isinstance(execution, Mapping) and "taskSupport" in execution:
+        shaped["execution"] = {"taskSupport": execution["taskSupport"]}  # the rest is between us and the server
     schema = shaped.get("outputSchema")
     if not revision.structured or (not revision.any_structured and not _is_object_schema(schema)):
         shaped.pop("outputSchema", None)

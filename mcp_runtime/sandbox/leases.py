@@ -51,7 +51,7 @@ class WorkerSlot:
     async def call(
         self, method: str, params: msgspec.Raw, caller: Caller, on_event: EventSink | None, asker: Asker | None
     ) -> msgspec.Raw:
-        seconds = self._worker.limits.call_seconds
+        seconds = caller.seconds or self._worker.limits.call_seconds
         seconds -= await self._gate.enter(seconds)
         try:
             for _ in range(ATTEMPTS):
