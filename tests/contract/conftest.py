@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,22 +11,15 @@ from mcp_runtime.framework import aliases
 from tests.contract.cases import Case
 from tests.contract.document import Stage, blocks
 from tests.contract.hosts import Hosts
+from tests.support.names import real_packages_aside
 
 
 @pytest.fixture
 def our_names() -> Iterator[None]:
-    """`import fastmcp` is ours; what other tests imported of the real packages is put aside and comes back."""
-    kept = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in aliases.TOPS}
-    for name in kept:
-        del sys.modules[name]
-    aliases.install()
-    try:
+    """`import fastmcp` is ours."""
+    with real_packages_aside():
+        aliases.install()
         yield
-    finally:
-        aliases.uninstall()
-        for name in [name for name in sys.modules if name.partition(".")[0] in aliases.TOPS]:
-            del sys.modules[name]
-        sys.modules.update(kept)
 
 
 @pytest.fixture

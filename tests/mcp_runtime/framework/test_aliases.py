@@ -17,6 +17,7 @@ from mcp_runtime.framework import FastMCP, aliases
 from mcp_runtime.framework.components import FunctionTool, ToolResult
 from mcp_runtime.framework.settings import settings
 from mcp_runtime.framework.types import TextContent
+from tests.support.names import real_packages_aside
 
 TOPS = ("fastmcp", "mcp", "mcp_types")
 
@@ -32,15 +33,8 @@ class _Installed(MetaPathFinder):
 
 @pytest.fixture(autouse=True)
 def others_modules() -> Iterator[None]:
-    """What other tests imported of the real packages is put aside and comes back."""
-    kept = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in TOPS}
-    for name in kept:
-        del sys.modules[name]
-    yield
-    aliases.uninstall()
-    for name in [name for name in sys.modules if name.partition(".")[0] in TOPS]:
-        del sys.modules[name]
-    sys.modules.update(kept)
+    with real_packages_aside():
+        yield
 
 
 DOCUMENTED = [

@@ -14,6 +14,7 @@ import pytest
 
 from mcp_runtime.framework.console.environments import EnvironmentFault, Wanted, check_python, of_configuration, prepare
 from mcp_runtime.framework.console.main import main
+from tests.support.names import real_packages_aside
 
 pytestmark = pytest.mark.fastmcp("L-02")
 
@@ -53,7 +54,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "argv", list(sys.argv))
-    yield tmp_path
+    with real_packages_aside():
+        yield tmp_path
     for name in ("greeting_words", "greets"):
         sys.modules.pop(name, None)
 
