@@ -38,7 +38,8 @@ class Headless(OAuth):
     """Follows the log-in page's redirect itself."""
 
     async def redirect_handler(self, authorization_url: str) -> None:
-        async with httpx2.AsyncClient(follow_redirects=False) as http:
+        # All scenarios are played at once: on a machine that does other things too, the page takes its time.
+        async with httpx2.AsyncClient(follow_redirects=False, timeout=60.0) as http:
             answer = await http.get(authorization_url)
         self._back = dict(parse_qsl(urlsplit(answer.headers["location"]).query))
 
