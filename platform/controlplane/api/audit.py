@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Iterable
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -19,18 +15,15 @@ from rest_framework.response import Response
 from controlplane.api.base import TenantView
 from controlplane.api.paging import MAX_CURSOR, cursor_after, position_in
 from controlplane.audit import services as audit
+from controlplane.audit.exports import AT_ONCE, COLUMNS, FORMATS, export
 from controlplane.audit.models import Entry
 from controlplane.audit.services import Filter
-
-EXPORTED_AT_ONCE = 10_000
-_COLUMNS = ("id", "at", "action", "actor_kind", "actor", "target", "before", "after", "request_id")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class EntrySerializer(serializers.ModelSerializer[Entry]):
     class Meta:
         model = Entry
-        fields = _COLUMNS
+        fields = COLUMNS
         read_only_fields = fields
 
 
@@ -49,12 +42,12 @@ class AuditQuerySerializer(serializers.Serializer[Any]):
     since = serializers.DateTimeField(default=None, allow_null=True)
     until = serializers.DateTimeField(default=None, allow_null=True)
     cursor = serializers.CharField(default="", max_length=MAX_CURSOR)
-    limit = serializers.IntegerField(default=100, min_value=1, max_value=EXPORTED_AT_ONCE)
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=AT_ONCE)
 
 
 class ExportQuerySerializer(AuditQuerySerializer):
-    limit = serializers.IntegerField(default=EXPORTED_AT_ONCE, min_value=1, max_value=EXPORTED_AT_ONCE)
-    type = serializers.ChoiceField(["jsonl", "csv"], default="jsonl")
+    limit = serializers.IntegerField(default=AT_ONCE, min_value=1, max_value=AT_ONCE)
+    type = serializers.ChoiceField(FORMATS, default="jsonl")
 
 
 class AuditView(TenantView):
@@ -96,28 +89,11 @@ class AuditExport(AuditView):
         asked = ExportQuerySerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         wanted = dict(asked.validated_data)
-        as_csv = wanted.pop("type") == "csv"
+        form = wanted.pop("type")
         rows, following = self.page(wanted)
-        documents = EntrySerializer(rows, many=True).data
-        body = _csv(documents) if as_csv else "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in documents)
-        content_type = "text/csv; charset=utf-8" if as_csv else "application/jsonl"
-        headers = {"Content-Disposition": f'attachment; filename="audit.{"csv" if as_csv else "jsonl"}"'}
+        made = export(rows, form)
+        headers = {"Content-Disposition": made.disposition}
         if following is not None:
             query = urlencode({**request.query_params.dict(), "cursor": following})
             headers["Link"] = f'<{request.path}?{query}>; rel="next"'
-        return HttpResponse(body, content_type=content_type, headers=headers)
-
-
-def _csv(documents: Iterable[dict[str, Any]]) -> str:
-    written = io.StringIO()
-    writer = csv.writer(written)
-    writer.writerow(_COLUMNS)
-    for one in documents:
-        writer.writerow([_cell(one[column]) for column in _COLUMNS])
-    return written.getvalue()
-
-
-def _cell(value: Any) -> str:
-    """As text that no spreadsheet takes for a formula."""
-    text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+        return HttpResponse(made.body, content_type=made.content_type, headers=headers)

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -105,6 +105,12 @@ def connection_of(server_id: str, *, acting: Principal) -> Connection | None:
     upstream = find(server_id)
     owner = "" if upstream.shared else acting.subject
     return Connection.objects.filter(server_id=server_id, owner=owner).first()
+
+
+def connections_of(server_ids: Collection[str], *, acting: Principal) -> dict[str, Connection]:
+    """The same for many servers, by their identifiers; what is not connected is left out."""
+    found = Connection.objects.filter(server_id__in=server_ids, owner__in=["", acting.subject])
+    return {one.server_id: one for one in found}
 
 
 def keep(upstream: Upstream, tokens: Mapping[str, Any], acting: Principal) -> Connection:

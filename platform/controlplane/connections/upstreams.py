@@ -126,6 +126,12 @@ def find(server_id: str) -> Upstream:
     return upstream
 
 
+def upstreams_by_server() -> dict[str, Upstream]:
+    """All of the tenant's, by the identifier of their server."""
+    require_tenant_id("Connections")
+    return {one.server_id: one for one in Upstream.objects.all()}
+
+
 def registration(upstream: Upstream) -> tuple[Guard, dict[str, Any]]:
     """As `find_out` found them."""
     return Guard(upstream.resource or None, upstream.metadata, None), json.loads(upstream.unseal())

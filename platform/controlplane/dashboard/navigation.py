@@ -34,18 +34,26 @@ NAVIGATION: Final = (
     Entry("servers", "Servers", "servers:read", "servers"),
     Entry("endpoints", "Endpoints", "endpoints:read", "endpoints"),
     Entry("calls", "Calls", "calls:read", "calls"),
+    Entry("connections", "Connections", "mcp:call", "connections"),
+    Entry("keys", "API keys", "keys:read", "keys"),
+    Entry("own_keys", "Your keys", "mcp:call", "your-keys"),
     Entry("logins", "Logins", "mcp:call", "logins"),
     Entry("members", "Members", "members:read", "members"),
     Entry("identity_providers", "Sign-in", "tenant:write", "identity-providers"),
+    Entry("audit", "Audit record", "audit:read", "audit"),
     Entry("tenant_settings", "Settings", "members:read", "settings"),
 )
+
+
+_INSIDE: Final = {"revisions": "servers", "programs": "keys"}
+"""Pages that are reached from another entry's."""
 
 
 def links(tenant: str, principal: Principal, path: str) -> list[Link]:
     """What this person may open there, and which of it they are in."""
     root = f"/tenants/{tenant}/"
     group = path.removeprefix(root).split("/", 1)[0] or "servers"
-    group = "servers" if group == "revisions" else group
+    group = _INSIDE.get(group, group)
     return [
         Link(entry.label, reverse(entry.url_name, kwargs={"tenant": tenant}), entry.group == group)
         for entry in NAVIGATION

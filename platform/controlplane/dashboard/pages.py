@@ -17,12 +17,16 @@ from controlplane.accounts.models import User
 from controlplane.accounts.services import principal_of
 from controlplane.audit.context import serving
 from controlplane.composition import errors as composition
+from controlplane.connections.errors import NoUpstreamLogin, UpstreamLoginFailed
+from controlplane.issuer.errors import ClientNotFoundError, InvalidClientError
+from controlplane.keys.services import InvalidKeyError, KeyNotFoundError
 from controlplane.registry import errors as registry
 from controlplane.vault.services import InvalidSecretError, SecretNotFoundError
 from mcp_runtime.sandbox.bundle import BundleError
 from tenants.context import acting_for
 from tenants.identifiers import new_id
 from tenants.principal import Principal
+from tenants.quotas import QuotaExceededError
 from tenants.roles import NotPermittedError, permits
 
 P = ParamSpec("P")
@@ -33,6 +37,9 @@ ABSENT: tuple[type[Exception], ...] = (
     composition.EndpointNotFound,
     composition.VersionNotFound,
     SecretNotFoundError,
+    KeyNotFoundError,
+    ClientNotFoundError,
+    NoUpstreamLogin,
 )
 REFUSALS: tuple[type[Exception], ...] = (
     registry.RegistryError,
@@ -40,6 +47,10 @@ REFUSALS: tuple[type[Exception], ...] = (
     composition.CompositionError,
     BundleError,
     InvalidSecretError,
+    InvalidKeyError,
+    InvalidClientError,
+    UpstreamLoginFailed,
+    QuotaExceededError,
 )
 """What a person can mend: told on the page that they came from. Nothing was changed."""
 

@@ -46,6 +46,12 @@ def key_set() -> dict[str, list[dict[str, Any]]]:
     return {"keys": [row.public for row in rows]}
 
 
+def published(*, acting: Principal | None) -> list[SigningKey]:
+    """Newest first; none before the first login."""
+    require(acting, "tenant:write")
+    return list(SigningKey.objects.all())
+
+
 def rotate(*, acting: Principal | None, at_once: bool = False) -> SigningKey:
     """A new signing key. `at_once` is for a key that leaked: the old ones, and every token they signed, end now."""
     require(acting, "tenant:write")

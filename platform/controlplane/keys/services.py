@@ -93,7 +93,7 @@ def _make(
     ):
         raise NotPermittedError("keys:write")
 
-    quotas.check("keys", ApiKey.objects.filter(revoked_at=None).count())
+    quotas.check("keys", count_unrevoked())
     token = tokens.new_token()
     key = ApiKey(
         name=name.strip(),
@@ -209,6 +209,21 @@ def list_personal_keys(*, acting: Principal) -> list[ApiKey]:
     require(acting, "mcp:call")
     require_tenant_id("Keys")
     return list(ApiKey.objects.filter(owner=acting.subject)) if acting.kind == "user" else []
+
+
+def count_unrevoked() -> int:
+    """Those that count towards the limit: not revoked."""
+    return ApiKey.objects.filter(revoked_at=None).count()
+
+
+def page_of_keys(*, acting: Principal, own: bool, below: str = "", limit: int) -> list[ApiKey]:
+    """The newest first, behind the key `below`: the caller's own, or with `own=False` the tenant's and its members'."""
+    require(acting, "mcp:call" if own else "keys:read")
+    require_tenant_id("Keys")
+    found = ApiKey.objects.order_by("-id")
+    if own:
+        found = found.filter(owner=acting.subject if acting.kind == "user" else "-")
+    return list((found.filter(pk__lt=below) if below else found)[:limit])
 
 
 def _check(

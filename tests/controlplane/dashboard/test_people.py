@@ -28,7 +28,13 @@ PAGES: dict[str, str] = {
     T: "servers:read",
     f"{T}overview/": "calls:read",
     f"{T}calls/": "calls:read",
+    f"{T}connections/": "mcp:call",
+    f"{T}keys/": "keys:read",
+    f"{T}your-keys/": "mcp:call",
+    f"{T}programs/": "keys:read",
     f"{T}logins/": "mcp:call",
+    f"{T}audit/": "audit:read",
+    f"{T}audit/audit.<name:form>": "audit:read",
     f"{T}servers/+/": "servers:write",
     f"{T}servers/<name:name>/": "servers:read",
     f"{T}revisions/<name:revision>/": "servers:read",
@@ -46,6 +52,7 @@ PAGES: dict[str, str] = {
     f"{T}members/": "members:read",
     f"{T}leave/": "members:read",
     f"{T}settings/": "members:read",
+    f"{T}settings/security/": "tenant:write",
     f"{T}delete/": "tenant:delete",
 }
 """Pages of a tenant, and what a role needs to see them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -9,9 +11,13 @@ from django.shortcuts import redirect, render
 from controlplane.accounts import tenancy
 from controlplane.accounts.models import User
 from controlplane.accounts.tenancy import NotConfirmedError
+from controlplane.composition import services as composition
 from controlplane.dashboard.pages import PageRequest, done, page
+from controlplane.keys import services as keys
+from controlplane.registry import services as registry
 from tenants import quotas
-from tenants.models import Tenant
+from tenants.models import Membership, Tenant
+from tenants.quotas import Quota
 from tenants.roles import permits
 
 
@@ -29,11 +35,30 @@ def settings(request: PageRequest, tenant: str) -> HttpResponse:
     context = {
         "tenant": tenant,
         "found": found,
-        "limits": quotas.limits_of(found),
+        "usage": usage(found),
         "may_write": permits(request.principal, "tenant:write"),
         "may_delete": permits(request.principal, "tenant:delete"),
     }
     return render(request, "people/tenant_settings.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much of one limit is taken."""
+
+    name: Quota
+    count: int
+    limit: int
+
+
+def usage(tenant: Tenant) -> list[Usage]:
+    counts: dict[Quota, int] = {
+        "servers": registry.servers().count(),
+        "endpoints": composition.endpoints().count(),
+        "members": Membership.objects.count(),
+        "keys": keys.count_unrevoked(),
+    }
+    return [Usage(name, counts[name], limit) for name, limit in quotas.limits_of(tenant).items()]
 
 
 @page("tenant:delete", write="tenant:delete")
