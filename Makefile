@@ -54,6 +54,7 @@ bench: install ## Measure calls, deploys and sandboxes; writes docs/performance.
 docs: install ## Write the API's description and the compatibility tables to docs/reference
 	STOA_ENV=development $(VENV)/bin/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml
 	$(VENV)/bin/python -m tests.support.tables
+	$(VENV)/bin/python -m tests.support.reference
 
 clean: ## Remove the environments and caches; data in .stoa stays
 	rm -rf $(VENV) $(BOOTSTRAP) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist

@@ -13,6 +13,8 @@ from pathlib import Path
 import grimp
 import pytest
 
+from tests.support import reference
+
 ROOT = Path(__file__).parents[2]
 LINT = Path(sys.executable).with_name("lint-imports")
 PACKAGES = ("controlplane", "mcp_runtime", "tenants")
@@ -148,3 +150,7 @@ def test_there_are_no_other_packages_at_the_root() -> None:
 
     assert packages <= {"mcp_runtime", "tenants", "tests", "benchmarks"}
     assert modules == {"manage.py"}
+
+
+def test_the_reference_pages_are_what_the_code_says() -> None:
+    assert reference.stale() == [], "run `make docs` and commit what it writes"

@@ -16,6 +16,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from redis.exceptions import RedisError
 
+from controlplane import probing
 from mcp_runtime.ports.sandboxes import SandboxError
 from tenants.context import in_thread
 
@@ -23,7 +24,11 @@ PROBE_SECONDS = 3.0
 
 
 async def alive(request: HttpRequest) -> JsonResponse:
-    return JsonResponse({"status": "ok"})
+    """To `stoa doctor`, who shows a pass, also what the proxies in front made of its request."""
+    answer = {"status": "ok"}
+    if probing.is_doctor(request.headers.get(probing.HEADER, "")):
+        answer |= {"client": request.META.get("REMOTE_ADDR", ""), "scheme": request.scheme or ""}
+    return JsonResponse(answer)
 
 
 async def ready(request: HttpRequest) -> JsonResponse:

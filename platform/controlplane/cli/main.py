@@ -195,6 +195,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.exit(_runner(arguments[1:]))
         if arguments and arguments[0] in ("run", "dev", "inspect"):
             sys.exit(_server(arguments))
+        if arguments[:1] == ["doctor"]:
+            sys.exit(_doctor(arguments[1:]))
         if arguments[:1] == ["manage"]:
             sys.exit(_manage(arguments[1:]))
         if arguments == ["createowner"]:
@@ -257,6 +259,11 @@ def _createowner_help() -> None:
     """Print a link with which the first person of the installation that runs here makes their account."""
 
 
+@app.command(name="doctor")
+def _doctor_help() -> None:
+    """Check the installation that runs here: database, Redis, keys, sandbox, address and mail, each with a remedy."""
+
+
 @app.command(name="manage")
 def _manage_help() -> None:
     """Run a Django command in the installation that `stoa up` runs here, such as `password_link`."""
@@ -267,6 +274,12 @@ def _server(arguments: list[str]) -> int:
     from mcp_runtime.framework.console.main import main as console
 
     return console(arguments, program="stoa")
+
+
+def _doctor(arguments: list[str]) -> int:
+    from controlplane.cli.managing import examine
+
+    return examine(arguments)
 
 
 def _manage(arguments: list[str]) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from controlplane import env
 
-match env.choice("STOA_ENV", ("development", "test", "production"), default="production"):
+match env.choice("STOA_ENV"):
     case "development":
         from controlplane.settings.development import *
     case "test":

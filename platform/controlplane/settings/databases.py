@@ -7,9 +7,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from controlplane import env
 
-POSTGRES_SCHEMES = ("postgresql", "postgres")
-REDIS_SCHEMES = ("unix", "redis", "rediss")
-
 NOWHERE = "postgresql://stoa_app@127.0.0.1:1/stoa"
 """What development uses when no URL is set: settings import, checks run, and the first query says it cannot connect."""
 NO_REDIS = "redis://127.0.0.1:1/0"
@@ -25,15 +22,9 @@ def databases(*, default_url: str | None) -> dict[str, dict[str, Any]]:
     security. Only STOA_DB_ROLE=owner, which manage.py sets for `migrate`, logs in as `stoa_owner` through
     DATABASE_OWNER_URL; processes that serve need not even know that URL.
     """
-    role = env.choice("STOA_DB_ROLE", ("app", "owner"), default="app")
-    if role == "owner":
-        remedy = "Migrations run as the role that owns the tables: give its URL, postgresql://stoa_owner@host/stoa."
-        name, default = "DATABASE_OWNER_URL", None
-    else:
-        remedy = "Give the application role's URL, postgresql://stoa_app@host/stoa."
-        name, default = "DATABASE_URL", default_url
-    address = env.url(name, POSTGRES_SCHEMES, default=default, remedy=remedy, reader=env.secret)
-    return {"default": postgres(address, pool_size=env.integer("STOA_DATABASE_POOL", default=0, least=0, most=200))}
+    owner = env.choice("STOA_DB_ROLE") == "owner"
+    address = env.url("DATABASE_OWNER_URL") if owner else env.url("DATABASE_URL", default=default_url)
+    return {"default": postgres(address, pool_size=env.integer("STOA_DATABASE_POOL"))}
 
 
 def postgres(address: str, *, pool_size: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ STOA_ENV = "development"
 DEBUG = False
 
 # Without a value each process makes its own: sessions end with it, and no default secret can be guessed.
-SECRET_KEY = env.secret("STOA_SECRET_KEY", default=secrets.token_urlsafe(48))
+SECRET_KEY = env.text("STOA_SECRET_KEY", default=secrets.token_urlsafe(48))
 # Without a value nothing can be sealed, and trying says so: a made-up key would lose what it sealed.
 STOA_KEY_ENCRYPTION_KEYS = services.key_encryption_keys(default="")
 

@@ -6,12 +6,10 @@ from urllib.parse import unquote, urlsplit
 
 from controlplane import env
 
-_EXAMPLE = "Give smtp://host:25, smtp+starttls://name:password@host:587 or smtps://name:password@host:465."
-
-_address = env.url("STOA_SMTP_URL", ("smtp", "smtps", "smtp+starttls"), default="", remedy=_EXAMPLE, reader=env.secret)
+_address = env.url("STOA_SMTP_URL")
 _parts = urlsplit(_address)
 if _address and not _parts.hostname:
-    raise env.wrong("STOA_SMTP_URL", "names no host", _EXAMPLE)
+    raise env.wrong("STOA_SMTP_URL", "names no host")
 
 STOA_MAIL = bool(_address)
 """Whether mails can be sent. Without, invitations are links that one passes on, and operators make password links."""
@@ -24,7 +22,7 @@ EMAIL_USE_TLS = _parts.scheme == "smtp+starttls"
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("STOA_MAIL_FROM", default=f"stoa@{EMAIL_HOST or 'localhost'}")
 
-STOA_SIGN_UP = env.choice("STOA_SIGN_UP", ("invitation", "open"), default="invitation")
+STOA_SIGN_UP = env.choice("STOA_SIGN_UP")
 """Who may make an account: whoever was invited, or anyone who reads mail at their address."""
 if STOA_SIGN_UP == "open" and not STOA_MAIL:
-    raise env.wrong("STOA_SIGN_UP", "is 'open', which needs mail", f"Set STOA_SMTP_URL. {_EXAMPLE}")
+    raise env.wrong("STOA_SIGN_UP", "needs mail", value=STOA_SIGN_UP)

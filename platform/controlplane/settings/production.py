@@ -11,14 +11,9 @@ from controlplane.settings.logs import logging_configuration
 STOA_ENV = "production"
 DEBUG = False
 
-_HOW = 'Make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
-
-SECRET_KEY = env.secret(
-    "STOA_SECRET_KEY",
-    remedy=f"It signs sessions. {_HOW} (For a first try on your own machine, set STOA_ENV=development.)",
-)
+SECRET_KEY = env.text("STOA_SECRET_KEY")
 if len(SECRET_KEY) < 32:
-    raise env.wrong("STOA_SECRET_KEY", "is shorter than 32 characters", _HOW)
+    raise env.wrong("STOA_SECRET_KEY", "is shorter than 32 characters")
 STOA_KEY_ENCRYPTION_KEYS = services.key_encryption_keys(default=None)
 
 STOA_PUBLIC_URL = services.public_url(default=None)
@@ -33,7 +28,7 @@ if SESSION_COOKIE_SECURE:
     CSRF_COOKIE_NAME = "__Host-stoa_csrf"
     SECURE_HSTS_SECONDS = 31_536_000
 
-LOGGING = logging_configuration(json=True, level=STOA_LOG_LEVEL)
+LOGGING = logging_configuration(json=env.choice("STOA_LOG_FORMAT", default="json") == "json", level=STOA_LOG_LEVEL)
 
 DATABASES = databases(default_url=None)
 REDIS_URL = services.redis_url(default=None)

@@ -6,12 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from controlplane import env
-from controlplane.settings.databases import REDIS_SCHEMES
 
 
 def redis_url(*, default: str | None) -> str:
-    remedy = "Give redis://host:6379/0, or unix:///path/to/redis.sock."
-    return env.url("REDIS_URL", REDIS_SCHEMES, default=default, remedy=remedy, reader=env.secret)
+    return env.url("REDIS_URL", default=default)
 
 
 def channel_layers(redis: str) -> dict[str, dict[str, Any]]:
@@ -36,8 +34,7 @@ def caches(redis: str) -> dict[str, dict[str, Any]]:
 
 def public_url(*, default: str | None) -> str:
     """The address people and MCP clients use, without a slash at the end."""
-    remedy = "Give the address people use, such as https://mcp.example.com."
-    return env.url("STOA_PUBLIC_URL", ("https", "http"), default=default, remedy=remedy).rstrip("/")
+    return env.url("STOA_PUBLIC_URL", default=default).rstrip("/")
 
 
 def allowed_hosts(public: str) -> list[str]:
@@ -50,25 +47,22 @@ def allowed_origins() -> list[str]:
     for origin in origins:
         parts = urlsplit(origin)
         if parts.scheme not in ("https", "http") or not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
-            raise env.wrong(
-                "STOA_ALLOWED_ORIGINS", f"has {origin!r}, which is no origin", "Write https://console.example.com."
-            )
+            raise env.wrong("STOA_ALLOWED_ORIGINS", "is no origin", value=origin)
     return origins
 
 
 def key_encryption_keys(*, default: str | None) -> tuple[bytes | str, ...]:
     """The key that wraps tenants' data keys, then the one before it while a rotation is under way."""
-    remedy = "It wraps every tenant's data key; losing it loses their secrets."
-    current = _key_encryption_key("STOA_KEY_ENCRYPTION_KEY", default=default, remedy=remedy)
-    previous = _key_encryption_key("STOA_KEY_ENCRYPTION_KEY_PREVIOUS", default="", remedy="")
+    current = _key_encryption_key("STOA_KEY_ENCRYPTION_KEY", default=default)
+    previous = _key_encryption_key("STOA_KEY_ENCRYPTION_KEY_PREVIOUS", default="")
     return tuple(key for key in (current, previous) if key)
 
 
-def _key_encryption_key(name: str, *, default: str | None, remedy: str) -> bytes | str:
+def _key_encryption_key(name: str, *, default: str | None) -> bytes | str:
     """Its 32 bytes, or the name of a key in AWS KMS, which is no secret."""
-    value = env.secret(name, default=default, remedy=remedy)
+    value = env.text(name, default=default)
     if not value.startswith("aws-kms:"):
-        return env.key(name, default=default, remedy=remedy)
+        return env.key(name, default=default)
     from tenants.key_encryption import AWS_KMS  # and with it the cryptography that most commands do without
 
     if AWS_KMS.fullmatch(value) is None:
