@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 import msgspec
@@ -127,6 +127,8 @@ class Session:
 
 class ApiUpstream:
     """Calls the operations of one API (`connectors.upstream.Upstream`)."""
+
+    kind: ClassVar = "openapi"
 
     __slots__ = ("_api", "_apis", "_arguments", "_templates")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from mcp_runtime.connectors.failures import explain, pass_on
@@ -11,6 +13,8 @@ from mcp_runtime.ports.workers import Caller, Worker
 
 class PythonUpstream:
     """Calls one worker through the Sandboxes port."""
+
+    kind: ClassVar = "python"
 
     __slots__ = ("_sandboxes", "_worker")
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import httpx2
@@ -130,6 +130,8 @@ class Remotes:
 
 class RemoteUpstream:
     """Calls one remote server (`connectors.upstream.Upstream`)."""
+
+    kind: ClassVar = "remote"
 
     __slots__ = ("_remote", "_remotes")
 

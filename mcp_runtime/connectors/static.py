@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ _ARGUMENT = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}")
 
 class StaticUpstream:
     """Answers at once (`connectors.upstream.Upstream`); `api` is asked for all that is not here."""
+
+    kind: ClassVar = "static"
 
     __slots__ = ("_api", "_static")
 

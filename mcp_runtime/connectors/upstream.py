@@ -13,6 +13,10 @@ from mcp_runtime.ports.workers import Caller
 class Upstream(Protocol):
     """One member of an endpoint, ready to be called."""
 
+    @property
+    def kind(self) -> str:
+        """Of its server, for records and metrics."""
+
     async def call(
         self,
         method: str,

@@ -24,6 +24,10 @@ class WithheldArguments:
         self._fixed = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in fixed.items()}
         self._hidden = frozenset((*hidden, *fixed))
 
+    @property
+    def kind(self) -> str:
+        return self._upstream.kind
+
     async def call(
         self,
         method: str,

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mcp_runtime.authorization.bearer import CALL_SCOPE, Challenges, bearer_token, refuse_query_token
 from mcp_runtime.authorization.principals import Principals
@@ -45,6 +45,17 @@ if TYPE_CHECKING:
     from mcp_runtime.connectors.remote import Remotes
 
 log = logging.getLogger("stoa.gateway")
+
+
+class Figures(NamedTuple):
+    calls: int
+    """In flight."""
+    streams: int
+    """That stay open."""
+    plans: int
+    """In memory."""
+    plan_loads: int
+    """Since the start; a load is a miss of that memory."""
 
 
 class Gateway:
@@ -87,6 +98,12 @@ class Gateway:
         )
         self._starting: asyncio.Task[None] | None = None
 
+    @property
+    def figures(self) -> Figures:
+        """What goes on in this process right now."""
+        limits = self._services.limits
+        return Figures(limits.in_flight, limits.open_streams, len(self._plans), self._plans.loads)
+
     @staticmethod
     def serves(scope: Scope) -> bool:
         """Whether a request is for a gateway: what the composition root routes by."""
@@ -97,6 +114,10 @@ class Gateway:
         if self._starting is None:
             self._starting = asyncio.create_task(self._start())
         await asyncio.shield(self._starting)
+
+    def drain(self) -> None:
+        """End the streams that stay open, telling their clients to come back at once; calls go on to their end."""
+        self._services.standing.send_away()
 
     async def aclose(self) -> None:
         await self._services.standing.aclose()

@@ -292,6 +292,7 @@ async def _use(
     call: Call, upstream: Upstream, params: dict[str, object], decoder: msgspec.json.Decoder[R]
 ) -> R | InputRequired:
     request = call.request
+    call.record.connector = upstream.kind
     if call.rounds:
         for member in ("inputResponses", "requestState"):
             if member in request.params:

@@ -32,6 +32,15 @@ class Limits:
         self._calls = _Counter("calls", caps.calls_per_principal, caps.calls_per_tenant)
         self._streams = _Counter("streams", caps.streams_per_principal, caps.streams_per_tenant)
 
+    @property
+    def in_flight(self) -> int:
+        """Calls of all tenants."""
+        return self._calls.total
+
+    @property
+    def open_streams(self) -> int:
+        return self._streams.total
+
     def take_call(self, principal: Principal) -> None:
         """Count a call in flight; `give_call` when it is over. Raises Refusal."""
         self._calls.take(principal)
@@ -59,6 +68,7 @@ class _Counter:
         self._per_principal = per_principal
         self._per_tenant = per_tenant
         self._counts: dict[object, int] = {}
+        self.total = 0
 
     def take(self, principal: Principal) -> None:
         counts, tenant, caller = self._counts, principal.tenant, principal.identity
@@ -68,8 +78,10 @@ class _Counter:
         if of_tenant >= self._per_tenant:
             raise self._refusal("tenant", self._per_tenant)
         counts[tenant], counts[caller] = of_tenant + 1, of_caller + 1
+        self.total += 1
 
     def give(self, principal: Principal) -> None:
+        self.total -= 1
         for key in (principal.tenant, principal.identity):
             left = self._counts[key] - 1
             if left:

@@ -50,7 +50,12 @@ class Plans:
         self._missing: dict[Key, float] = {}
         self._loading: dict[Key, asyncio.Task[CompiledPlan | None]] = {}
         self._changes = 0
+        self.loads = 0
+        """How often the catalogue was asked."""
         self._follower: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._plans)
 
     async def start(self) -> None:
         """Begin to follow changes."""
@@ -96,6 +101,7 @@ class Plans:
     async def _load(self, key: Key) -> CompiledPlan | None:
         for _ in range(MAX_LOADS):
             changes = self._changes
+            self.loads += 1
             document = await self._catalogue.plan(*key)
             # Schemas take a while to compile; other calls go on meanwhile.
             plan = None if document is None else await asyncio.to_thread(self._compile, document)

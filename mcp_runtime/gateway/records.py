@@ -40,6 +40,8 @@ class CallRecord(msgspec.Struct, omit_defaults=True):
     """The tool, prompt or resource, when the endpoint has it."""
     credential: str = ""
     """What was used at an upstream: a connection (`cnx_…`), or `server` for the server's own secret."""
+    connector: str = ""
+    """The kind of member that was asked: `python`, `remote`, `openapi`, …"""
     status: int = 0
     outcome: str = "ok"
     """`ok`, `tool_error`, `client_gone`, or the code of an error (docs/reference/errors.md)."""

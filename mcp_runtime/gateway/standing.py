@@ -67,6 +67,11 @@ class StandingStreams:
         for stream in tuple(self._open):
             stream.end()
 
+    def send_away(self) -> None:
+        """End every stream for good reason: another process serves it better."""
+        for stream in tuple(self._open):
+            stream.send_away()
+
     @contextmanager
     def kept(self, stream: OpenStream, visitor: Visitor, session_id: str | None = None) -> Iterator[None]:
         """Look after a stream inside the block: a session with an open stream is not idle."""

@@ -9,6 +9,9 @@ from typing import Self
 from mcp_runtime.transports.asgi import ClientGone, Header, Receive, Send
 from mcp_runtime.transports.streamable_http import HEARTBEAT, STALL_SECONDS, STREAM_HEADERS
 
+COME_BACK = b"retry: 500\n\n"
+"""Before a stream ends that another process could go on with: when to come back, in milliseconds (HTML 9.2.6)."""
+
 
 class OpenStream:
     """Write to it, wait in between; `ClientGone` comes up as soon as the client hangs up or takes nothing more.
@@ -19,7 +22,7 @@ class OpenStream:
             await stream.write(...)
     """
 
-    __slots__ = ("_ended", "_gone", "_headers", "_heartbeat", "_receive", "_send", "_wake", "_watcher")
+    __slots__ = ("_ended", "_farewell", "_gone", "_headers", "_heartbeat", "_receive", "_send", "_wake", "_watcher")
 
     def __init__(self, receive: Receive, send: Send, *, heartbeat: float, headers: Iterable[Header] = ()) -> None:
         self._receive = receive
@@ -29,6 +32,7 @@ class OpenStream:
         self._wake = asyncio.Event()
         self._gone = False
         self._ended = False
+        self._farewell = b""
         self._watcher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -40,11 +44,16 @@ class OpenStream:
         if self._watcher is not None:
             self._watcher.cancel()
         if kind is None:
-            await self._put(b"", more=False)
+            await self._put(self._farewell, more=False)
 
     def wake(self) -> None:
         """There is something to write. May be called at any time, from this event loop."""
         self._wake.set()
+
+    def send_away(self) -> None:
+        """End it, and let the client come back soon."""
+        self._farewell = COME_BACK
+        self.end()
 
     def end(self) -> None:
         """Let `wait` return False."""

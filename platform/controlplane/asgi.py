@@ -1,6 +1,7 @@
 # ruff: noqa: E402 - Django is set up before anything that imports its models
 """The composition root: the one ASGI application, and the one place that joins the runtime's ports to their tables.
 
+    /metrics        this process' numbers, for Prometheus
     /t/…            the MCP gateway, in front of Django (PERFORMANCE 3: Django's layers alone cost 20 times a call)
     /t/…/oauth/…    the tenants' issuers, in Django, as are the well-known addresses
     websockets      Channels: live pages of the dashboard
@@ -37,6 +38,8 @@ from controlplane.dashboard.routing import websocket_urlpatterns
 from controlplane.issuer.trust import DatabaseTrust
 from controlplane.issuer.urls import serves as issuer_serves
 from controlplane.keys.credentials import DatabaseCredentials
+from controlplane.metrics import endpoint as metrics
+from controlplane.metrics.instruments import Instruments
 from controlplane.providers.bearer import WithTrustedIssuers
 from controlplane.vault.secrets import DatabaseSecrets
 from mcp_runtime.authorization.credentials import KeysAndTokens
@@ -53,8 +56,9 @@ from mcp_runtime.sessions.redis import RedisSessions
 class Runtime:
     """The gateway and its ways to servers: one per process, bound to the event loop that starts it."""
 
-    def __init__(self) -> None:
+    def __init__(self, instruments: Instruments) -> None:
         self.calls = CallWriter()
+        self._instruments = instruments
         self.sandboxes = RunnerClient(Path(settings.STOA_RUNNER_SOCKET), DatabaseSecrets())
         self.gateway = Gateway(
             DatabaseCatalogue(),
@@ -84,16 +88,18 @@ class Runtime:
         await asyncio.to_thread(self.calls.close)
 
     def _keep(self, records: bytes) -> None:
-        """Requests go to the log, and to their tenants' tables."""
+        """Requests go to the log, to their tenants' tables, and into the metrics."""
         to_stderr(records)
         self.calls.put(records)
+        self._instruments.keep(records)
 
 
 class Stoa:
     """Sends each connection where it belongs."""
 
     def __init__(self, http: Application, websocket: Application) -> None:
-        self._http = http
+        self._metrics = metrics.Metrics()
+        self._http = self._metrics.counted(http)
         self._websocket = websocket
         self._starting: asyncio.Task[Runtime] | None = None
 
@@ -102,16 +108,25 @@ class Stoa:
             case "http" if Gateway.serves(scope) and not issuer_serves(scope["path"]):
                 runtime = await self._runtime()
                 await runtime.gateway(scope, receive, send)
+            case "http" if scope["path"] == metrics.PATH:
+                runtime = await self._runtime()
+                await self._metrics.answer(scope, send, runtime.gateway, runtime.sandboxes)
             case "http":
                 await self._http(scope, receive, send)
             case "websocket":
-                await self._websocket(scope, receive, send)
+                with self._metrics.instruments.websockets.track_inprogress():
+                    await self._websocket(scope, receive, send)
             case "lifespan":
                 await self._lifespan(receive, send)
 
+    async def drain(self) -> None:
+        """Send away who only waits, because this process is about to stop."""
+        if self._starting is not None:
+            (await self._starting).gateway.drain()
+
     async def _runtime(self) -> Runtime:
         if self._starting is None:
-            self._starting = asyncio.create_task(_started())
+            self._starting = asyncio.create_task(_started(self._metrics.instruments))
         # Shielded: the first caller may hang up while the others wait for the same start.
         return await asyncio.shield(self._starting)
 
@@ -129,8 +144,8 @@ class Stoa:
                 return
 
 
-async def _started() -> Runtime:
-    runtime = Runtime()
+async def _started(instruments: Instruments) -> Runtime:
+    runtime = Runtime(instruments)
     await runtime.start()
     return runtime
 

@@ -31,7 +31,9 @@ class CeleryConfig(AppConfig):
     label = "celery_application"
 
     def ready(self) -> None:
+        from controlplane.metrics import queue
         from controlplane.registry import runners
         from controlplane.vault.secrets import DatabaseSecrets
 
         runners.use_secrets(DatabaseSecrets())
+        queue.stamp_messages()

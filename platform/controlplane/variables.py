@@ -56,6 +56,10 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             name="STOA_RUNNER_SOCKET", kind="path", computed="`$STOA_HOME/run/runner.sock`",
             meaning="Where the sandbox runner of this host answers.",
         ),
+        Variable(
+            name="STOA_DRAIN_SECONDS", kind="integer", default="25", unit="seconds", least=0, most=600,
+            meaning="How long `stoa web` lets calls finish after SIGTERM. Give whatever stops it 5 seconds more.",
+        ),
     ),
     "Secrets": (
         Variable(
@@ -122,6 +126,11 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             meaning="Networks that may be reached though they are not public: clients and remote servers on an "
             "intranet.",
         ),
+        Variable(
+            name="STOA_TRUSTED_PROXIES", kind="networks", default="127.0.0.1",
+            meaning="Proxies whose X-Forwarded-For and X-Forwarded-Proto `stoa web` believes. API keys bound to "
+            "networks, throttling and the audit record rest on it.",
+        ),
     ),
     "People and mail": (
         Variable(
@@ -164,6 +173,10 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             meaning="How long call records are kept.",
         ),
         Variable(
+            name="STOA_CALLS_SAMPLE_PERCENT", kind="integer", default="100", unit="percent", least=0, most=100,
+            meaning="How many of the calls that went well are kept in the database. What failed is always kept.",
+        ),
+        Variable(
             name="STOA_AUDIT_DAYS", kind="integer", default="730", unit="days", least=30, most=36_500,
             meaning="How long the audit record is kept.",
         ),
@@ -176,6 +189,17 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         Variable(
             name="STOA_LOG_FORMAT", kind="choice", allowed=("text", "json"),
             computed="`json` in production, else `text`", meaning="One line an event, for people or for programs.",
+        ),
+        Variable(
+            name="STOA_METRICS_NETWORKS", kind="networks", default="127.0.0.0/8,::1/128",
+            meaning="Who may read `/metrics` without a token, by the address that connects. Behind a proxy on the "
+            "same host that is the proxy: set `none` and use a token.",
+        ),
+        Variable(
+            name="STOA_METRICS_TOKEN", kind="secret", is_secret=True, default="",
+            meaning="Whoever sends it as `Authorization: Bearer …` may read `/metrics` from anywhere. At least 16 "
+            "characters.",
+            remedy=_GENERATE,
         ),
     ),
     "The command line": (

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from controlplane.metrics.instruments import Instruments
 from controlplane.variables import GROUPS, Variable
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -24,7 +25,16 @@ def configuration() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"configuration.md": configuration}
+def metrics() -> str:
+    """docs/reference/metrics.md: every metric of ours."""
+    rows = [
+        f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels) or 'none'} | {meaning} |"
+        for name, kind, labels, meaning in Instruments().described()
+    ]
+    return "\n".join([_METRICS, "", "| Metric | Type | Labels | Meaning |", "|---|---|---|---|", *rows]) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {"configuration.md": configuration, "metrics.md": metrics}
 
 
 def stale() -> list[str]:
@@ -93,6 +103,17 @@ counts as one that is not set. Secrets can come from files, as Docker, Kubernete
 `DATABASE_URL_FILE` names a file that holds what `DATABASE_URL` would.
 
 `stoa doctor` checks what the variables point to, and says what to do about each finding."""
+
+_METRICS = """# Metrics
+
+<!-- Written by `make docs` from platform/controlplane/metrics/instruments.py. -->
+
+Each web process answers `/metrics` in Prometheus' format, for itself: scrape every one, by its own address and not
+through the proxy. Who connects from `STOA_METRICS_NETWORKS`, by default this host alone, may read it; from elsewhere it
+takes `STOA_METRICS_TOKEN` as `Authorization: Bearer …`. Everybody else gets 404. No label names a tenant, a server, a
+tool, a person or an address: call records hold that, inside the tenant's walls. Beside these there are the client's own
+`process_…` and `python_…`.
+[Alert rules and a dashboard](../operations/monitoring.md) read them."""
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import zlib
 from collections import defaultdict
 
 import msgspec
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, connections
 
 from controlplane.calls.models import Call
@@ -33,6 +35,8 @@ FROM jsonb_to_recordset(%s::jsonb) AS record(
 
 class _Owner(msgspec.Struct):
     tenant_id: str = ""
+    outcome: str = "ok"
+    request_id: str = ""
 
 
 class CallWriter:
@@ -97,14 +101,20 @@ class CallWriter:
 
 
 def _by_tenant(lines: bytes) -> dict[str, list[bytes]]:
-    """Those of callers who were let in; of others nobody is told but the log."""
+    """Those of callers who were let in; of others nobody is told but the log. Of those that went well a sample."""
     found: dict[str, list[bytes]] = defaultdict(list)
     owner = msgspec.json.Decoder(_Owner)
     for line in lines.splitlines():
-        tenant_id = owner.decode(line).tenant_id
-        if tenant_id:
-            found[tenant_id].append(line)
+        record = owner.decode(line)
+        if record.tenant_id and (record.outcome != "ok" or _is_sampled(record.request_id)):
+            found[record.tenant_id].append(line)
     return found
+
+
+def _is_sampled(request_id: str) -> bool:
+    """The same answer for the same request wherever it is asked: by its identifier, which is random."""
+    percent: int = settings.STOA_CALLS_SAMPLE_PERCENT
+    return percent >= 100 or zlib.crc32(request_id.encode()) % 100 < percent
 
 
 def _insert(tenant_id: str, lines: list[bytes]) -> None:

@@ -191,6 +191,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         if arguments[:1] == ["up"]:
             sys.exit(_up(arguments[1:]))
+        if arguments[:1] == ["web"]:
+            sys.exit(_web(arguments[1:]))
         if arguments[:1] == ["runner"]:
             sys.exit(_runner(arguments[1:]))
         if arguments and arguments[0] in ("run", "dev", "inspect"):
@@ -249,6 +251,11 @@ def _up_help() -> None:
     """Start everything on this machine: services, platform and a demo. `stoa up --help` has its options."""
 
 
+@app.command(name="web")
+def _web_help() -> None:
+    """Run one web process of a production installation. `stoa web --help` has its options."""
+
+
 @app.command(name="runner")
 def _runner_help() -> None:
     """Run the sandbox runner of this host alone. `stoa runner --help` has its options."""
@@ -293,6 +300,12 @@ def _up(arguments: list[str]) -> int:
     from controlplane.local import up
 
     return up.main(arguments)
+
+
+def _web(arguments: list[str]) -> int:
+    from controlplane.cli.serving import main as serve
+
+    return serve(arguments)
 
 
 def _runner(arguments: list[str]) -> int:

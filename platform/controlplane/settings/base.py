@@ -15,6 +15,9 @@ STOA_STORE = env.path("STOA_STORE", default=STOA_HOME / "store")
 STOA_MAX_UPLOAD_BYTES = env.integer("STOA_MAX_UPLOAD_MB") * 1024 * 1024
 STOA_RUNNER_SOCKET = env.path("STOA_RUNNER_SOCKET", default=STOA_HOME / "run" / "runner.sock")
 STOA_BUILD_INDEX_URL = env.url("STOA_BUILD_INDEX_URL")
+STOA_DRAIN_SECONDS = env.integer("STOA_DRAIN_SECONDS")
+STOA_TRUSTED_PROXIES = env.networks("STOA_TRUSTED_PROXIES")
+STOA_CALLS_SAMPLE_PERCENT = env.integer("STOA_CALLS_SAMPLE_PERCENT")
 STOA_CALLS_KEEP_DAYS = env.integer("STOA_CALLS_KEEP_DAYS")
 STOA_FETCH_NETWORKS = env.networks("STOA_FETCH_NETWORKS")
 STOA_SANDBOX_LAUNCHER = env.choice("STOA_SANDBOX_LAUNCHER")
@@ -147,6 +150,13 @@ STOA_AUDIT_DAYS = env.integer("STOA_AUDIT_DAYS")
 
 STOA_LOG_LEVEL = env.choice("STOA_LOG_LEVEL")
 LOGGING = logging_configuration(json=env.choice("STOA_LOG_FORMAT", default="text") == "json", level=STOA_LOG_LEVEL)
+
+# Metrics
+
+STOA_METRICS_NETWORKS = env.networks("STOA_METRICS_NETWORKS")
+STOA_METRICS_TOKEN = env.text("STOA_METRICS_TOKEN")
+if STOA_METRICS_TOKEN and len(STOA_METRICS_TOKEN) < 16:
+    raise env.wrong("STOA_METRICS_TOKEN", "is shorter than 16 characters")
 
 # The rest
 

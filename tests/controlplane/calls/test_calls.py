@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from controlplane.calls import services
 from controlplane.calls.models import Call
@@ -209,3 +210,19 @@ def test_an_outsider_sees_no_calls(cast: Cast, client: Client, page: str) -> Non
     client.force_login(cast.cem)
 
     assert client.get(f"/tenants/acme/{page}").status_code == 404
+
+
+def test_a_sample_leaves_out_no_failure(cast: Cast, settings: Settings) -> None:
+    settings.STOA_CALLS_SAMPLE_PERCENT = 0
+
+    write(record(cast, "req_1"), record(cast, "req_2", outcome="tool_error"), record(cast, "req_3", outcome="too_many"))
+
+    assert {call.request_id for call in kept(cast)} == {"req_2", "req_3"}
+
+
+def test_a_sample_takes_about_as_many_as_asked(cast: Cast, settings: Settings) -> None:
+    settings.STOA_CALLS_SAMPLE_PERCENT = 25
+
+    write(*(record(cast, f"req_{number}") for number in range(400)))
+
+    assert 60 < len(kept(cast)) < 140

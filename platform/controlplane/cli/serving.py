@@ -1,0 +1,66 @@
+"""`stoa web`: the web process of a production installation, which leaves no request unanswered when it is stopped.
+
+At SIGTERM it takes no new connection, ends the streams that only wait (their clients are told to come back at once, and
+another process answers them), and lets calls finish for `STOA_DRAIN_SECONDS`. Only then it stops.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import os
+import socket
+from collections.abc import Sequence
+
+import uvicorn
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status."""
+    options = _parser().parse_args(arguments)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    from django.conf import settings
+
+    server = DrainingServer(
+        uvicorn.Config(
+            "controlplane.asgi:application",
+            host=options.host,
+            port=options.port,
+            fd=options.fd,
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            lifespan="on",
+            log_config=None,  # Django's holds: it redacts
+            access_log=False,
+            server_header=False,
+            forwarded_allow_ips=",".join(settings.STOA_TRUSTED_PROXIES),
+            timeout_graceful_shutdown=settings.STOA_DRAIN_SECONDS,
+        )
+    )
+    server.run()
+    return 0 if server.started else 3
+
+
+class DrainingServer(uvicorn.Server):
+    """Says goodbye to streams between closing its door and waiting for what is left."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        farewell = asyncio.create_task(self._say_goodbye())  # runs as soon as the door is shut
+        await super().shutdown(sockets)
+        await farewell
+
+    async def _say_goodbye(self) -> None:
+        await importlib.import_module("controlplane.asgi").application.drain()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stoa web",
+        description="Serve dashboard, API, issuers and endpoints. One process; start one for each processor.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8000, help="default: 8000")
+    parser.add_argument("--fd", type=int, help="a listening socket that was passed on, such as systemd's 3")
+    return parser
