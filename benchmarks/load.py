@@ -96,7 +96,13 @@ class Connection(asyncio.Protocol):
 
 
 def request(
-    url: str, token: str, method: str, more: Mapping[str, object] | None = None, *, revision: str = MODERN
+    url: str,
+    token: str,
+    method: str,
+    more: Mapping[str, object] | None = None,
+    *,
+    revision: str = MODERN,
+    tool: str = "add",
 ) -> bytes:
     """The bytes of one stateless request; those of the handshake era say less."""
     parts = urlsplit(url)
@@ -119,8 +125,8 @@ def request(
     if modern:
         head.append(f"mcp-method: {method}")
     if method == "tools/call":
-        params |= {"name": "add", "arguments": {"a": 1, "b": 2}}
-        head += ["mcp-name: add"] if modern else []
+        params |= {"name": tool, "arguments": {"a": 1, "b": 2}}
+        head += [f"mcp-name: {tool}"] if modern else []
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
     return "\r\n".join([*head, f"content-length: {len(body)}", "", ""]).encode() + body
 
@@ -165,13 +171,16 @@ def main() -> None:
     parser.add_argument("--token", default="none")
     parser.add_argument("--method", default="tools/call")
     parser.add_argument("--revision", default=MODERN)
+    parser.add_argument("--tool", default="add")
     parser.add_argument("--expect", default='"text":"3"')
     parser.add_argument("--endpoints", type=int, default=1)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=3.0)
     options = parser.parse_args()
     urls = [options.url, *(_beside(options.url, number) for number in range(1, options.endpoints))]
-    payloads = [request(url, options.token, options.method, revision=options.revision) for url in urls]
+    payloads = [
+        request(url, options.token, options.method, revision=options.revision, tool=options.tool) for url in urls
+    ]
     work = load(options.url, payloads, options.expect.encode(), options.connections, options.seconds)
     print(json.dumps(uvloop.run(work)))
 

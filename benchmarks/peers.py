@@ -41,6 +41,10 @@ class Server:
     microseconds: list[float] = field(default_factory=list)
     """CPU time per call, of each round."""
     per_second: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    """What half of the calls of each round took at most."""
+    tool: str = "add"
+    """What the tool is called there."""
 
     @property
     def cost(self) -> float:
@@ -51,6 +55,11 @@ class Server:
     def rate(self) -> float:
         """Median calls per second."""
         return statistics.median(self.per_second)
+
+    @property
+    def typical(self) -> float:
+        """Median seconds of a call."""
+        return statistics.median(self.seconds)
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,7 @@ def measure(server: Server, load: Load) -> None:
             *on_core(-1), sys.executable, "-m", "benchmarks.load", server.url, "--token", server.token,
             "--method", load.method, "--revision", load.revision, "--expect", load.expect,
             "--connections", str(load.connections), "--seconds", str(load.seconds), "--endpoints", str(load.endpoints),
+            "--tool", server.tool,
         ],
         capture_output=True,
         check=False,
@@ -97,6 +107,7 @@ def measure(server: Server, load: Load) -> None:
         raise SystemExit(f"{server.name} answered {result['errors']} of {result['calls']} calls wrongly.")
     server.microseconds.append(spent / result["calls"] * 1e6)
     server.per_second.append(result["per_second"])
+    server.seconds.append(result["p50_ms"] / 1000)
 
 
 def warm(server: Server, load: Load) -> None:
@@ -104,6 +115,7 @@ def warm(server: Server, load: Load) -> None:
     measure(server, load)
     server.microseconds.clear()
     server.per_second.clear()
+    server.seconds.clear()
 
 
 @contextlib.contextmanager
@@ -114,9 +126,9 @@ def gateway(environment: Mapping[str, str] | None = None) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def fastmcp(tools: int = 1) -> Iterator[Server]:
+def fastmcp(tools: int = 1, *, core: int = 0) -> Iterator[Server]:
     """`fastmcp` as its users serve it: no key, no sessions, plain JSON answers."""
-    with _uvicorn("benchmarks.servers.peer_fastmcp:app", {"STOA_BENCH_TOOLS": str(tools)}) as (pid, port):
+    with _uvicorn("benchmarks.servers.peer_fastmcp:app", {"STOA_BENCH_TOOLS": str(tools)}, core) as (pid, port):
         yield Server("fastmcp", f"http://127.0.0.1:{port}/mcp", pid)
 
 
@@ -132,13 +144,13 @@ def typescript(tools: int = 1) -> Iterator[Server]:
     """The TypeScript SDK's server on Node; its packages are installed from the lock file."""
     node = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{node}:{os.environ['PATH']}", "STOA_BENCH_TOOLS": str(tools)}
-    with tempfile.TemporaryDirectory(prefix="stoa-bench-") as folder, _free_port() as port:
+    with tempfile.TemporaryDirectory(prefix="stoa-bench-") as folder, unused_port() as port:
         for name in ("package.json", "package-lock.json", "server.mjs"):
             shutil.copy(_SERVERS / "typescript" / name, folder)
         install = [str(node / "npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
         subprocess.run(install, cwd=folder, env=environment, check=True, capture_output=True, timeout=300)
         command = [*on_core(0), str(node / "node"), "server.mjs", str(port)]
-        with _started(subprocess.Popen(command, cwd=folder, env=environment), port, "The TypeScript server") as pid:
+        with started(subprocess.Popen(command, cwd=folder, env=environment), port, "The TypeScript server") as pid:
             yield Server("TypeScript", f"http://127.0.0.1:{port}/mcp", pid)
 
 
@@ -155,20 +167,21 @@ def resident_bytes(pid: int) -> int:
 
 
 @contextlib.contextmanager
-def _uvicorn(app: str, environment: Mapping[str, str]) -> Iterator[tuple[int, int]]:
-    with _free_port() as port:
+def _uvicorn(app: str, environment: Mapping[str, str], core: int = 0) -> Iterator[tuple[int, int]]:
+    with unused_port() as port:
         command = [
-            *on_core(0), sys.executable, "-m", "uvicorn", app, "--port", str(port), "--backlog", "16384",
+            *on_core(core), sys.executable, "-m", "uvicorn", app, "--port", str(port), "--backlog", "16384",
             "--loop", "uvloop", "--http", "httptools", "--lifespan", "on", "--no-access-log", "--log-level", "warning",
         ]  # fmt: skip
-        with _started(subprocess.Popen(command, env={**os.environ, **environment}), port, app) as pid:
+        with started(subprocess.Popen(command, env={**os.environ, **environment}), port, app) as pid:
             yield pid, port
 
 
 @contextlib.contextmanager
-def _started(process: subprocess.Popen[bytes], port: int, name: str) -> Iterator[int]:
+def started(process: subprocess.Popen[bytes], port: int, name: str, *, seconds: float = START_SECONDS) -> Iterator[int]:
+    """Wait until it listens; its process id. Ends it in the end."""
     try:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + seconds
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -184,7 +197,8 @@ def _started(process: subprocess.Popen[bytes], port: int, name: str) -> Iterator
 
 
 @contextlib.contextmanager
-def _free_port() -> Iterator[int]:
+def unused_port() -> Iterator[int]:
+    """A port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

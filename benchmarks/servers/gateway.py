@@ -1,7 +1,7 @@
 """`add`, behind our gateway: key check, validation, the call's record, and a sandbox.
 
 `STOA_RUNNER_SOCKET` names a runner that has the code `STOA_BENCH_CODE` in its store; without it the tool runs in this
-process, which measures the gateway alone.
+process, which measures the gateway alone. `STOA_BENCH_REMOTE` is the URL of an MCP server that has the tool instead.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.servers import tool_names
+from mcp_runtime.connectors.remote import Remotes
 from mcp_runtime.gateway.app import Gateway
 from mcp_runtime.gateway.limits import Caps
 from mcp_runtime.gateway.settings import GatewaySettings
-from mcp_runtime.ports.memory import MemoryCatalogue, MemoryCredentials, MemorySandboxes
-from mcp_runtime.ports.plans import Component, Member, PlanDocument
+from mcp_runtime.ports.memory import MemoryCatalogue, MemoryCredentials, MemorySandboxes, MemorySecrets
+from mcp_runtime.ports.plans import Component, Member, PlanDocument, Remote
 from mcp_runtime.ports.sandboxes import EventSink, Sandboxes
 from mcp_runtime.ports.workers import Caller, Worker
 from mcp_runtime.sandbox.client import RunnerClient
@@ -50,6 +51,12 @@ def _tool(number: int, name: str) -> Component:
     return Component(definition, number % MEMBERS, name)
 
 
+def _remote() -> Member | None:
+    url = os.environ.get("STOA_BENCH_REMOTE")
+    remote = Remote("ten_bench", "srv_bench", "rev_bench", url, transport="streamable-http") if url else None
+    return Member("srv_bench", "remote", remote=remote) if remote else None
+
+
 def _gateway() -> tuple[Gateway, RunnerClient | None]:
     worker = Worker(
         "ten_bench", "srv_bench", "rev_bench", code=os.environ.get("STOA_BENCH_CODE", ""), entrypoint="add.py"
@@ -63,7 +70,7 @@ def _gateway() -> tuple[Gateway, RunnerClient | None]:
         server_name="add",
         server_version="1",
         instructions=None,
-        members=tuple(Member("srv_bench", "python", worker, strict_input=True) for _ in range(MEMBERS)),
+        members=tuple(_remote() or Member("srv_bench", "python", worker, strict_input=True) for _ in range(MEMBERS)),
         tools=tuple(_tool(number, name) for number, name in enumerate(tool_names(TOOLS))),
     )
     credentials = MemoryCredentials()
@@ -90,7 +97,9 @@ def _gateway() -> tuple[Gateway, RunnerClient | None]:
         msgspec.structs.replace(document, endpoint_id=f"ep_bench_{number}", endpoint=f"add-{number}")
         for number in range(1, ENDPOINTS)
     )
-    return Gateway(MemoryCatalogue(document, *others), credentials, sandboxes, settings, outlet=_throw_away), runner
+    remotes = Remotes(MemorySecrets(), networks=("127.0.0.0/8",))
+    catalogue = MemoryCatalogue(document, *others)
+    return Gateway(catalogue, credentials, sandboxes, settings, outlet=_throw_away, remotes=remotes), runner
 
 
 def _throw_away(lines: bytes) -> None:
