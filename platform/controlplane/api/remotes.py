@@ -6,12 +6,8 @@ These views wait for other people's servers, so they do not hold a transaction m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, ClassVar
 
-import msgspec
-from asgiref.sync import async_to_sync
-from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import JSONParser
@@ -20,15 +16,12 @@ from rest_framework.response import Response
 
 from controlplane.api.base import TenantView
 from controlplane.api.serializers import RevisionSerializer
-from controlplane.connections.errors import UpstreamLoginFailed
-from controlplane.connections.lending import DatabaseConnections
+from controlplane.connections import probing
 from controlplane.registry import remotes, services
-from controlplane.registry.errors import RevisionNotFound, WrongKind
 from controlplane.registry.models import Server
-from controlplane.registry.probing import Found, probe
-from controlplane.registry.source import CREDENTIAL, Source, read_source
+from controlplane.registry.probing import Found
+from controlplane.registry.source import CREDENTIAL, Source
 from controlplane.vault import services as vault
-from mcp_runtime.framework.errors import ClientError
 from tenants.context import acting_for
 from tenants.roles import require
 
@@ -107,26 +100,6 @@ class RemoteView(TenantView):
             body = {"changed": changed, "revision": revision, "found": found}
             return Response(SavedSerializer(body, context={"tenant": self.kwargs["tenant"]}).data)
 
-    def probed(self, slug: str, source: Source, secret: str | None) -> Found:
-        """With the caller's connection where callers of the server have such; it is not saved as the server's."""
-        token = self._lent(slug, source.url) if secret is None else None
-        if token is None:
-            return _probed(source, secret)
-        found = _probed(msgspec.structs.replace(source, header="Authorization", scheme="Bearer"), token)
-        return replace(found, source=msgspec.structs.replace(found.source, header=None, scheme=""))
-
-    def _lent(self, slug: str, url: str) -> str | None:
-        tenant_id, subject = self.principal.tenant, self.principal.subject
-        with acting_for(tenant_id):
-            server = Server.objects.filter(slug=slug).first()
-        if server is None:
-            return None
-        try:
-            lent = async_to_sync(DatabaseConnections().lent)(tenant_id, server.id, subject, url=url)
-        except ClientError as error:
-            raise UpstreamLoginFailed(str(error)) from error
-        return lent.token if lent else None
-
 
 class Probe(RemoteView):
     permissions: ClassVar = {"post": "servers:write"}
@@ -135,7 +108,7 @@ class Probe(RemoteView):
     def post(self, request: Request) -> Response:
         """Ask a server elsewhere who it is and what it offers. Nothing is saved."""
         source, secret = _wanted(request)
-        return Response(FoundSerializer(_probed(source, secret)).data)
+        return Response(FoundSerializer(probing.asked(source, secret)).data)
 
 
 class Remote(RemoteView):
@@ -147,7 +120,8 @@ class Remote(RemoteView):
         source, secret = _wanted(request)
         if secret is not None:
             require(self.principal, "secrets:write")
-        return self.saved(server, self.probed(server, source, secret), secret, always=True)
+        found = probing.probed(server, source, secret, acting=self.principal)
+        return self.saved(server, found, secret, always=True)
 
 
 class Refresh(RemoteView):
@@ -156,15 +130,10 @@ class Refresh(RemoteView):
     @extend_schema(operation_id="servers_refresh", request=None, responses=SavedSerializer)
     def post(self, request: Request, server: str) -> Response:
         """Ask a saved server what it offers now. Endpoints that mount it follow when that changed."""
+        found = probing.probed_again(server, acting=self.principal)
         with acting_for(self.principal.tenant):
-            found = services.find_server(server)
-            if found.kind != Server.Kind.REMOTE:
-                raise WrongKind(found.slug, found.kind)
-            if found.current_revision is None:
-                raise RevisionNotFound("current")
-            source = read_source(found.current_revision.source)
-        secret = vault.environment(self.principal.tenant, found.id).get(CREDENTIAL) if source.header else None
-        return self.saved(found.slug, self.probed(found.slug, source, secret), None, always=False)
+            slug = services.find_server(server).slug
+        return self.saved(slug, found, None, always=False)
 
 
 def _wanted(request: Request) -> tuple[Source, str | None]:
@@ -176,7 +145,3 @@ def _wanted(request: Request) -> tuple[Source, str | None]:
         return Source(url=data["url"], transport=data["transport"]), None
     source = Source(url=data["url"], transport=data["transport"], header=shown["header"], scheme=shown["scheme"])
     return source, shown["value"]
-
-
-def _probed(source: Source, secret: str | None) -> Found:
-    return async_to_sync(probe)(source, secret, networks=settings.STOA_FETCH_NETWORKS)

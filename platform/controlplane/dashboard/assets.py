@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -36,6 +37,7 @@ def assets() -> dict[str, Asset]:
     return found
 
 
+@require_safe
 def asset(request: HttpRequest, digest: str, name: str) -> HttpResponse:
     """An old digest is not found: its page was made by another version, and reloading gives the right one."""
     wanted = assets().get(name)

@@ -15,9 +15,12 @@ ON_A_PAGE = 50
 
 @page("mcp:call", write="mcp:call")
 def connections(request: PageRequest, tenant: str) -> HttpResponse:
-    """By server, a page at a time. POST keeps a token that the upstream gave some other way."""
+    """By server, a page at a time. POST keeps a token that the upstream gave, or forgets the log-in."""
     if request.method == "POST":
         server = find_server(request.POST.get("server", ""))
+        if request.POST.get("do") == "forget":
+            upstreams.remove(server.id, acting=request.principal)
+            return done(request, f"Nobody logs in at {server.slug} any more.", "connections", tenant=tenant)
         logins.set_token(server.id, request.POST.get("token", ""), acting=request.principal)
         return done(request, f"Connected to {server.slug}.", "connections", tenant=tenant)
     after = request.GET.get("after", "")[:100]

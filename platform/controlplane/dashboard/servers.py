@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -10,6 +10,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from controlplane.composition.services import endpoint_url
 from controlplane.dashboard.pages import PageRequest, done, page, told
@@ -26,6 +28,9 @@ ON_A_PAGE = 50
 SHOWN_LINES = 500
 MAX_CODE = 1_000_000
 """Characters that one can paste. A larger server is a file."""
+ELSEWHERE: Final = (Server.Kind.REMOTE, Server.Kind.OPENAPI)
+"""Kinds that can be asked again what they offer."""
+_FORMS: Final[dict[str, str]] = {Server.Kind.REMOTE: "remote", Server.Kind.OPENAPI: "api", Server.Kind.STATIC: "static"}
 
 
 @page("servers:read")
@@ -49,7 +54,8 @@ def servers(request: PageRequest, tenant: str) -> HttpResponse:
 @page("servers:write", write="servers:write")
 def add(request: PageRequest, tenant: str) -> HttpResponse:
     """A file, a zip or pasted Python becomes a server: on to the log of its build."""
-    entered = {"name": request.POST.get("name", "").strip(), "code": request.POST.get("code", "")}
+    name = request.POST.get("name", request.GET.get("name", "")).strip()[:50]
+    entered = {"name": name, "code": request.POST.get("code", "")}
     context: dict[str, Any] = {"tenant": tenant, "entered": entered, "rule": SLUG_RULE, "most": MAX_CODE}
     if request.method != "POST":
         return render(request, "dashboard/add_server.html", context)
@@ -75,8 +81,18 @@ def server(request: PageRequest, tenant: str, name: str) -> HttpResponse:
         "secrets": _secrets(request, found),
         "may_write": permits(request.principal, "servers:write"),
         "may_write_secrets": permits(request.principal, "secrets:write"),
+        "elsewhere": ELSEWHERE,
+        "change_url": _change_url(tenant, found),
     }
     return render(request, "dashboard/server.html", context)
+
+
+def _change_url(tenant: str, found: Server) -> str:
+    """The form that made it; empty for code, which is deployed."""
+    kind = _FORMS.get(found.kind)
+    if kind is None:
+        return ""
+    return f"{reverse('add_elsewhere', kwargs={'tenant': tenant, 'kind': kind})}?{urlencode({'name': found.slug})}"
 
 
 @page("servers:read")

@@ -6,6 +6,7 @@ from django.contrib.auth import views as accounts
 from django.urls import include, path
 
 from controlplane.dashboard import (
+    adding,
     assets,
     audit,
     calls,
@@ -40,6 +41,8 @@ urlpatterns = [
     path("tenants/<name:tenant>/audit/audit.<name:form>", audit.download, name="audit_download"),
     path("tenants/<name:tenant>/settings/security/", security.security, name="security"),
     path("tenants/<name:tenant>/servers/+/", servers.add, name="add_server"),
+    path("tenants/<name:tenant>/servers/+/<name:kind>/", adding.add_elsewhere, name="add_elsewhere"),
+    path("tenants/<name:tenant>/servers/<name:name>/refresh/", adding.refresh, name="refresh_server"),
     path("tenants/<name:tenant>/servers/<name:name>/", servers.server, name="server"),
     path("tenants/<name:tenant>/revisions/<name:revision>/", servers.revision, name="revision"),
     path("tenants/<name:tenant>/endpoints/", endpoints.endpoints, name="endpoints"),

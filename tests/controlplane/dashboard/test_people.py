@@ -36,6 +36,8 @@ PAGES: dict[str, str] = {
     f"{T}audit/": "audit:read",
     f"{T}audit/audit.<name:form>": "audit:read",
     f"{T}servers/+/": "servers:write",
+    f"{T}servers/+/<name:kind>/": "servers:write",
+    f"{T}servers/<name:name>/refresh/": "servers:write",
     f"{T}servers/<name:name>/": "servers:read",
     f"{T}revisions/<name:revision>/": "servers:read",
     f"{T}endpoints/": "endpoints:read",
