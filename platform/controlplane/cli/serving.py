@@ -43,13 +43,19 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if server.started else 3
 
 
+LAST_REQUESTS_SECONDS = 0.5
+"""Between shutting the door and closing idle connections: on one that was just made a request may be on its way."""
+
+
 class DrainingServer(uvicorn.Server):
-    """Says goodbye to streams between closing its door and waiting for what is left."""
+    """Shuts the door, hears who is already inside, says goodbye to streams, and waits for what is left."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        farewell = asyncio.create_task(self._say_goodbye())  # runs as soon as the door is shut
+        for server in self.servers:
+            server.close()
+        await self._say_goodbye()
+        await asyncio.sleep(LAST_REQUESTS_SECONDS)
         await super().shutdown(sockets)
-        await farewell
 
     async def _say_goodbye(self) -> None:
         await importlib.import_module("controlplane.asgi").application.drain()

@@ -307,3 +307,11 @@ def rows_of(home: Path) -> str:
                     f"{table}: {row}" for (row,) in owner.execute(sql.SQL("SELECT t::text FROM {} t").format(name))
                 ]
     return "\n".join(told)
+
+
+def test_the_doctor_finds_nothing_wrong(stoa: Run) -> None:
+    found = {finding["check"]: finding["level"] for finding in json.loads(stoa("doctor", "--json").stdout)}
+
+    assert found.pop("sandbox") in ("ok", "warning")  # as this machine allows
+    assert found.pop("mail") == "warning"
+    assert set(found.values()) == {"ok"}, found
