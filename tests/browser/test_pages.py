@@ -12,6 +12,12 @@ from tests.support import RunningPlatform
 MENU = [f"{entry.group}/" if entry.group != "servers" else "" for entry in NAVIGATION]
 BELOW = [
     "servers/+/",
+    "servers/+/remote/",
+    "servers/+/login/",
+    "servers/+/api/",
+    "servers/+/static/",
+    "programs/",
+    "settings/security/",
     "servers/demo/",
     "endpoints/demo/",
     "endpoints/demo/connect/",

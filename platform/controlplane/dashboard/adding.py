@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib import messages
@@ -24,7 +25,7 @@ from controlplane.registry.errors import BuildFailure, RegistryError
 from controlplane.registry.models import Server
 from controlplane.registry.openapi import services as apis
 from controlplane.registry.openapi.settings import read_settings
-from controlplane.registry.source import CREDENTIAL, Source, TransportName, checked
+from controlplane.registry.source import CREDENTIAL, Source, TransportName, checked, read_source
 from controlplane.registry.static import services as statics
 from controlplane.registry.static.document import read_document
 from controlplane.vault import services as vault
@@ -52,7 +53,7 @@ def add_elsewhere(request: PageRequest, tenant: str, kind: str) -> HttpResponse:
     context: dict[str, Any] = {
         "tenant": tenant,
         "kind": kind,
-        "entered": request.POST or {"name": request.GET.get("name", "")[:50]},
+        "entered": request.POST or _saved(request, kind),
         "transports": TRANSPORTS,
         "rule": SLUG_RULE,
         "most": MAX_DOCUMENT,
@@ -85,6 +86,26 @@ def refresh(request: PageRequest, tenant: str, name: str) -> HttpResponse:
     return done(request, message, "server", tenant=tenant, name=server.slug)
 
 
+def _saved(request: PageRequest, kind: str) -> dict[str, str]:
+    """What the form begins with: how the server of that name is saved, where it is of the kind."""
+    name = request.GET.get("name", "")[:50]
+    begun = {"name": name}
+    with acting_for(request.principal.tenant):
+        server = services.servers().filter(slug=name).first()
+        if server is None or server.current_revision is None:
+            return begun
+        match kind, server.kind:
+            case "remote", Server.Kind.REMOTE:
+                source = read_source(server.current_revision.source)
+                return begun | {"url": source.url, "transport": source.transport}
+            case "api", Server.Kind.OPENAPI:
+                said, _ = apis.settings_of(server)
+                return begun | {"url": said.url, "base_url": said.base_url}
+            case "static", Server.Kind.STATIC:
+                return begun | {"document": json.dumps(statics.document_of(server), indent=2, ensure_ascii=False)}
+    return begun
+
+
 def _remote(name: str, form: QueryDict, acting: Principal, **unused: str) -> None:
     secret, transport = form.get("credential") or None, form.get("transport", "auto")
     if transport not in TRANSPORTS:
@@ -93,12 +114,27 @@ def _remote(name: str, form: QueryDict, acting: Principal, **unused: str) -> Non
     source = Source(url=form.get("url", "").strip(), transport=transport, header=header, scheme=scheme)
     if secret is not None:
         require(acting, "secrets:write")
-    found = probing.probed(name, source, secret, acting=acting)
+        found = probing.probed(name, source, secret, acting=acting)
+    else:
+        found = probing.probed(name, *_with_credential(name, source, acting), acting=acting)
     with acting_for(acting.tenant):
         if secret is not None:
             server = services.registered(name, kind=Server.Kind.REMOTE, acting=acting)
             vault.set_secret(server.id, CREDENTIAL, secret, acting=acting)
         remotes.save(name, found, acting=acting)
+
+
+def _with_credential(name: str, source: Source, acting: Principal) -> tuple[Source, str | None]:
+    """The one that is kept for the server, as long as it goes where it went: nobody sends it elsewhere from here."""
+    with acting_for(acting.tenant):
+        server = services.servers().filter(slug=name, kind=Server.Kind.REMOTE).first()
+        if server is None or server.current_revision is None:
+            return source, None
+        before = read_source(server.current_revision.source)
+    if before.header is None or before.url != source.url:
+        return source, None
+    kept = msgspec.structs.replace(source, header=before.header, scheme=before.scheme)
+    return kept, vault.environment(acting.tenant, server.id).get(CREDENTIAL)
 
 
 def _probed_again(server: Server, acting: Principal) -> bool:
@@ -109,10 +145,16 @@ def _probed_again(server: Server, acting: Principal) -> bool:
 
 def _openapi(name: str, form: QueryDict, acting: Principal, **unused: str) -> None:
     document = form.get("document", "")[:MAX_DOCUMENT]
-    said = read_settings({"url": form.get("url", "").strip(), "base_url": form.get("base_url", "").strip()})
-    looked = async_to_sync(apis.looked_at)(
-        said, document.encode() if document.strip() else None, networks=settings.STOA_FETCH_NETWORKS
-    )
+    entered = {"url": form.get("url", "").strip(), "base_url": form.get("base_url", "").strip()}
+    given, said = document.encode() if document.strip() else None, {}
+    with acting_for(acting.tenant):
+        server = services.servers().filter(slug=name, kind=Server.Kind.OPENAPI).first()
+        if server is not None and server.current_revision is not None:
+            said = apis.plain_settings(apis.settings_of(server)[0])
+            if given is None and not entered["url"]:
+                given = apis.stored_document(server, Store(settings.STOA_STORE))
+    wanted = read_settings(said | entered)  # what the form does not ask for stays
+    looked = async_to_sync(apis.looked_at)(wanted, given, networks=settings.STOA_FETCH_NETWORKS)
     with acting_for(acting.tenant):
         apis.save(name, looked, Store(settings.STOA_STORE), acting=acting, always=True)
 

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
@@ -121,6 +121,8 @@ def _admitted(request: HttpRequest, tenant: str, read: str, write: str | None) -
         request.method == "POST" and write is not None and not permits(principal, write)
     ):
         raise PermissionDenied
+    if any("\0" in value for form in (request.GET, request.POST) for _, values in form.lists() for value in values):
+        raise BadRequest("No text here has a NUL character, which PostgreSQL keeps nowhere.")
     asked = cast("PageRequest", request)
     asked.principal = principal
     return asked

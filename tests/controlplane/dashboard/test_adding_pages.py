@@ -6,10 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.test import Client
 from pytest_django import Settings
 
 from controlplane.registry.models import Server
+from controlplane.registry.openapi import services as apis
+from controlplane.registry.openapi.settings import read_settings
+from controlplane.registry.services import find_server
+from mcp_runtime.sandbox.store import Store
 from tenants.context import acting_for
 from tests.support.cast import Cast
 
@@ -76,6 +81,34 @@ def test_what_has_no_address_is_not_asked_again(
 
     assert answer.redirect_chain[-1][0] == "/tenants/acme/servers/one/"
     assert b'role="alert"' in answer.content
+
+
+def test_a_form_begins_with_what_is_saved(cast: Cast, ben: Client) -> None:
+    ben.post(f"{ADD}static/", {"name": "one", "document": json.dumps(HANDBOOK)})
+
+    page = ben.get(f"{ADD}static/", {"name": "one"}).content.decode()
+
+    assert "handbook://welcome" in page
+
+
+def test_what_the_form_does_not_ask_for_stays(cast: Cast, ben: Client, settings: Settings) -> None:
+    said = read_settings({"operations": {"list_pets": {"name": "all_pets"}}})
+    looked = async_to_sync(apis.looked_at)(said, json.dumps(PETS).encode(), networks=())
+    store = Store(settings.STOA_STORE)
+    store.prepare()
+    with acting_for(cast.acme.id):
+        apis.save("pets", looked, store, acting=None, always=True)
+
+    ben.post(f"{ADD}api/", {"name": "pets", "base_url": "https://other.example"})
+
+    with acting_for(cast.acme.id):
+        kept, pinned = apis.settings_of(find_server("pets"))
+    assert (kept.operations, pinned.base_url) == (said.operations, "https://other.example")
+
+
+def test_text_that_no_database_keeps_is_a_bad_request(ben: Client, cast: Cast) -> None:
+    assert ben.get("/tenants/acme/keys/", {"below": "\0"}).status_code == 400
+    assert ben.post("/tenants/acme/keys/", {"do": "revoke", "key": "\0"}).status_code == 400
 
 
 def test_there_is_no_form_for_a_kind_that_is_none(ben: Client, cast: Cast) -> None:
