@@ -192,8 +192,8 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             name="STOA_METRICS_NETWORKS", kind="networks", default="127.0.0.0/8,::1/128",
-            meaning="Who may read `/metrics` without a token, by the address that connects. Behind a proxy on the "
-            "same host that is the proxy: set `none` and use a token.",
+            meaning="Who may read `/metrics` without a token, by the address that they come from; where proxies stand "
+            "in front, that is what `STOA_TRUSTED_PROXIES` say. `none`: only the token opens it.",
         ),
         Variable(
             name="STOA_METRICS_TOKEN", kind="secret", is_secret=True, default="",

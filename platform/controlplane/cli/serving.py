@@ -43,8 +43,10 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if server.started else 3
 
 
-LAST_REQUESTS_SECONDS = 0.5
+LAST_REQUESTS_SECONDS = 1.0
 """Between shutting the door and closing idle connections: on one that was just made a request may be on its way."""
+LOOKS = 20
+"""At the connections meanwhile: on a host that stalls a single pause could end before any of them was read."""
 
 
 class DrainingServer(uvicorn.Server):
@@ -54,7 +56,8 @@ class DrainingServer(uvicorn.Server):
         for server in self.servers:
             server.close()
         await self._say_goodbye()
-        await asyncio.sleep(LAST_REQUESTS_SECONDS)
+        for _ in range(LOOKS):
+            await asyncio.sleep(LAST_REQUESTS_SECONDS / LOOKS)
         await super().shutdown(sockets)
 
     async def _say_goodbye(self) -> None:
