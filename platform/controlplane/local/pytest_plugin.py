@@ -2,8 +2,8 @@
 
 Loaded with `-p` so that it sets the environment before pytest-django imports the settings. The addresses are known
 before anything runs behind them, so the services start when the first test asks for the `services` fixture (every
-database test does), and a run of pure tests starts none. Under pytest-xdist the controller starts them and each worker
-gets a database of its own.
+database test does), and a run of pure tests starts none. Under pytest-xdist the controller starts PostgreSQL, and each
+worker gets a database and a Redis of its own: what is published in one is heard in all of Redis's databases.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ from controlplane.local.services import postgres, redis
 from controlplane.local.warden import watching
 
 FOLDER = "STOA_TEST_FOLDER"
-"""Tells pytest-xdist's workers where the controller's services are."""
+"""Tells pytest-xdist's workers where the controller's PostgreSQL is."""
 
 _XDIST_WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 
 _KEPT = ("STOA_BUILD_INDEX_URL", "STOA_SANDBOX_LAUNCHER")
 """The only variables of the caller's own Stoa that tests may see: never its database."""
+
+_OF_A_WORKER = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
+"""What differs between pytest-xdist's workers."""
 
 
 class TestServices:
@@ -39,34 +42,34 @@ class TestServices:
 
     __test__ = False
 
-    def __init__(self, folder: Path, *, database: str) -> None:
-        self.home = Home(folder)
+    def __init__(self, *, database: str = "stoa", postgres_of: Home | None = None) -> None:
+        """In a folder of their own, which `close()` removes; or the warden, if this process is killed.
+
+        `postgres_of`: the folder of who starts PostgreSQL instead.
+        """
+        self.home = Home(Path(tempfile.mkdtemp(prefix="stoa-tests-")))
+        self.home.create()
         self.database = database
-        self.urls: PostgresUrls = Postgres(self.home).urls(database)
-        self.maintenance_url = Postgres(self.home).urls("postgres").owner
+        self._starts_postgres = postgres_of is None
+        served = Postgres(postgres_of or self.home)
+        self.urls: PostgresUrls = served.urls(database)
+        self.maintenance_url = served.urls("postgres").owner
         self.redis_url = Redis(self.home).url
+        self._ledger = Ledger.new(self.home.run)
         self._cleaning = contextlib.ExitStack()
-        self._ledger: Ledger | None = None
+        self._cleaning.enter_context(watching(self._ledger.path, remove=self.home.root))
         self._started = False
 
-    @classmethod
-    def new(cls) -> TestServices:
-        """In a folder of their own, which `close()` removes; or the warden, if this process is killed."""
-        services = cls(Path(tempfile.mkdtemp(prefix="stoa-tests-")), database="stoa")
-        services.home.create()
-        services._ledger = Ledger.new(services.home.run)
-        services._cleaning.enter_context(watching(services._ledger.path, remove=services.home.root))
-        return services
-
     def start(self) -> None:
-        """Start both; a second call does nothing, nor does one in a pytest-xdist worker: the controller has."""
-        if self._started or self._ledger is None:
+        """Start what is its own; a second call does nothing."""
+        if self._started:
             return
         self._started = True
         root = self.home.root
-        self._cleaning.enter_context(
-            postgres(self.home, ledger=self._ledger, log=root / "postgres.log", for_tests=True)
-        )
+        if self._starts_postgres:
+            self._cleaning.enter_context(
+                postgres(self.home, ledger=self._ledger, log=root / "postgres.log", for_tests=True)
+            )
         self._cleaning.enter_context(redis(self.home, ledger=self._ledger, log=root / "redis.log", for_tests=True))
 
     def close(self) -> None:
@@ -94,10 +97,10 @@ _SERVICES = pytest.StashKey[TestServices]()
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """A wrapper runs before every plain implementation, among them pytest-django's, which imports the settings."""
     if _XDIST_WORKER:
-        services = TestServices(Path(os.environ[FOLDER]), database=f"stoa_{_XDIST_WORKER}")
-        os.environ |= {"DATABASE_URL": services.urls.app, "DATABASE_OWNER_URL": services.urls.owner}
+        services = TestServices(database=f"stoa_{_XDIST_WORKER}", postgres_of=Home(Path(os.environ[FOLDER])))
+        os.environ |= {name: value for name, value in services.environment().items() if name in _OF_A_WORKER}
     else:
-        services = TestServices.new()
+        services = TestServices()
         _forget_callers_installation()
         os.environ |= {FOLDER: str(services.home.root), **services.environment()}
     early_config.stash[_SERVICES] = services
@@ -105,7 +108,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The xdist controller starts the services for its workers; it has no fixtures to do so later."""
+    """The xdist controller starts PostgreSQL for its workers; it has no fixtures to do so later."""
     if config.getoption("tx", None) and not _XDIST_WORKER:
         config.stash[_SERVICES].start()
 

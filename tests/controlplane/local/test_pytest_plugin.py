@@ -94,7 +94,7 @@ def test_the_caller_s_own_database_is_out_of_reach(tmp_path: Path) -> None:
         env={"PATH": "/usr/bin:/bin", "DATABASE_URL": "postgresql://stoa_app@production/stoa"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
 
