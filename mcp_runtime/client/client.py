@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from mcp_runtime.client.connection import Connection, Seconds
 from mcp_runtime.client.handlers import (
@@ -42,6 +42,9 @@ from mcp_runtime.framework.types.lists import (
     ListResourceTemplatesResult,
     ListToolsResult,
 )
+
+if TYPE_CHECKING:
+    from mcp_runtime.client.tasks import ToolTask
 
 __all__ = ("Client",)
 
@@ -103,12 +106,14 @@ class Client(Connection):
         """Another client of the same server with the same handlers, not connected."""
         import asyncio
         import copy
+        import dataclasses
+        from weakref import WeakValueDictionary
 
         other = copy.copy(self)
         other._transport = self._transport.fresh()
-        other._handlers = copy.copy(self._handlers)
+        other._handlers = dataclasses.replace(self._handlers, tasks=WeakValueDictionary())
         other._outputs = Outputs()
-        other._users, other._result, other._turn = 0, None, asyncio.Lock()
+        other._users, other._result, other._turn, other._work = 0, None, asyncio.Lock(), set()
         other.name = f"Client-{os.urandom(2).hex()}"
         return other
 
@@ -138,6 +143,7 @@ class Client(Connection):
         answer = await self._request("tools/list", _page(cursor))
         return ListToolsResult(**{**answer, "tools": [tool_from(item) for item in answer.get("tools") or []]})
 
+    @overload
     async def call_tool(
         self,
         name: str,
@@ -148,14 +154,61 @@ class Client(Connection):
         raise_on_error: bool = True,
         meta: Mapping[str, Any] | None = None,
         version: str | None = None,
-    ) -> CallToolResult:
-        """Call a tool. Raises ToolError for a failed one, unless `raise_on_error` is False; McpError for the rest."""
-        answer = await self._call(name, arguments, timeout, progress_handler, _versioned(meta, version))
-        rebuild, wrapped = self._outputs.rebuilder(name, self._transport)
-        result = CallToolResult(answer, rebuild, wrapped=wrapped)
-        if result.is_error and raise_on_error:
-            raise ToolError(result.text or "The tool failed without saying why.")
-        return result
+        task: Literal[False] = False,
+    ) -> CallToolResult: ...
+
+    @overload
+    async def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: Seconds = None,  # noqa: ASYNC109 - the document's name
+        progress_handler: ProgressHandler | None = None,
+        raise_on_error: bool = True,
+        meta: Mapping[str, Any] | None = None,
+        version: str | None = None,
+        task: Literal[True],
+        ttl: int | None = None,
+    ) -> ToolTask: ...
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: Seconds = None,  # noqa: ASYNC109 - the document's name
+        progress_handler: ProgressHandler | None = None,
+        raise_on_error: bool = True,
+        meta: Mapping[str, Any] | None = None,
+        version: str | None = None,
+        task: bool = False,
+        ttl: int | None = None,
+    ) -> CallToolResult | ToolTask:
+        """Call a tool. Raises ToolError for a failed one, unless `raise_on_error` is False; McpError for the rest.
+
+        With `task`, where the server and the tool offer that, the call goes on in the background, and what comes back
+        at once is a handle of it; `ttl` is how many milliseconds a server of 2025-11-25 shall keep it.
+        """
+        meta = _versioned(meta, version)
+
+        def finished(answer: dict[str, Any]) -> CallToolResult:
+            rebuild, wrapped = self._outputs.rebuilder(name, self._transport)
+            result = CallToolResult(answer, rebuild, wrapped=wrapped)
+            if result.is_error and raise_on_error:
+                raise ToolError(result.text or "The tool failed without saying why.")
+            return result
+
+        if not task:
+            return finished(await self._call(name, arguments, timeout, progress_handler, meta))
+        from mcp_runtime.client.tasks import ToolTask, asking_for_task
+
+        params = self._call_params(name, arguments, meta)
+        modern = self.protocol_version >= "2026"
+        if modern or self.server_capabilities.get("tasks"):
+            params = asking_for_task(params, modern=modern, ttl=ttl)
+        answer = await self._request("tools/call", params, timeout=timeout, progress=progress_handler)
+        return ToolTask(self, answer, finished)
 
     async def call_tool_mcp(
         self,
@@ -176,10 +229,12 @@ class Client(Connection):
         progress: ProgressHandler | None,
         meta: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
-        params: dict[str, Any] = {"name": name, "arguments": as_plain(dict(arguments or {}))}
-        if meta:
-            params["_meta"] = dict(meta)
+        params = self._call_params(name, arguments, meta)
         return await self._request("tools/call", params, timeout=timeout, progress=progress)
+
+    @staticmethod
+    def _call_params(name: str, arguments: Mapping[str, Any] | None, meta: Mapping[str, Any] | None) -> dict[str, Any]:
+        return _with_meta({"name": name, "arguments": as_plain(dict(arguments or {}))}, meta)
 
     # Resources.
 

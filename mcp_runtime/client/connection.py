@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from mcp_runtime.client.handlers import Handlers, ProgressHandler
 from mcp_runtime.client.transports.base import Transport
@@ -22,6 +23,7 @@ _TIMED_OUT = 408
 """The code the SDKs give a request that timed out at the client."""
 
 Seconds = float | timedelta | None
+T = TypeVar("T")
 
 
 class Connection:
@@ -48,6 +50,7 @@ class Connection:
         self._users = 0
         self._turn = asyncio.Lock()
         self._result: InitializeResult | None = None
+        self._work: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
         async with self._turn:
@@ -193,8 +196,18 @@ class Connection:
                 await self._disconnect()
                 raise
 
+    def _beside(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Do something beside what the program does, for as long as the client is connected."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        task.add_done_callback(_forget)
+        return task
+
     async def _disconnect(self) -> None:
         self._result = None
+        for task in tuple(self._work):
+            task.cancel()
         try:
             async with asyncio.timeout(_CLOSING_SECONDS):
                 await self._transport.close()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from mcp_runtime.client.messages import MessageHandler, ServerMessage
 from mcp_runtime.client.rebuild import compile_schema
 from mcp_runtime.framework.asking.models import answered_by
 from mcp_runtime.framework.exchange import CannotAsk
 from mcp_runtime.framework.types import ElicitResult, Model, Root, SamplingCapability, SamplingMessage, plain
+
+if TYPE_CHECKING:
+    from mcp_runtime.client.tasks import ToolTask
 
 __all__ = (
     "ElicitationHandler",
@@ -64,6 +68,8 @@ class Handlers:
     roots: Roots | None = None
     log_level: str = "debug"
     """The lowest level of log messages asked for, where there is a handler for them."""
+    tasks: WeakValueDictionary[str, ToolTask] = field(default_factory=WeakValueDictionary)
+    """Those of this client that somebody still looks at."""
 
     @property
     def capabilities(self) -> dict[str, Any]:
@@ -87,6 +93,10 @@ class Handlers:
                 handler = progress or self.progress
                 assert handler is not None  # the line above says so
                 await _settled(handler(params["progress"], params.get("total"), params.get("message")))
+            elif method in ("notifications/tasks", "notifications/tasks/status"):
+                task = self.tasks.get(str(params.get("taskId")))
+                if task is not None:
+                    task.told(params)
             if self.message is not None:
                 await _settled(self.message(ServerMessage(method=method, params=params)))
         except Exception:  # noqa: BLE001 - the handler is the program's own code, and this call is not its caller

@@ -168,6 +168,7 @@ MODULES: dict[str, dict[str, str] | str] = {
     "fastmcp.client.messages": _at(f"{_CLIENT}.messages", "MessageHandler"),
     "fastmcp.client.progress": _at(_HANDLERS, "ProgressHandler"),
     "fastmcp.client.roots": _at(_HANDLERS, "Roots"),
+    "fastmcp.client.tasks": _at(f"{_CLIENT}.tasks", "ToolTask"),
     "fastmcp.client.sampling": _at(_TYPES, "SamplingMessage", "CreateMessageResult")
     | _at(_HANDLERS, "RequestContext", "SamplingHandler")
     | {"SamplingParams": f"{_TYPES}:CreateMessageRequestParams"},

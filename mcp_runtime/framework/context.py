@@ -100,6 +100,31 @@ class Context:
         if self._exchange.caller.progress:
             self._exchange.progress(progress, total, message)
 
+    # Tasks.
+
+    @property
+    def task_id(self) -> str | None:
+        """The task that this call is run as; None where the client waits for it."""
+        return self._exchange.caller.task
+
+    async def checkpoint(self, state: Any) -> None:
+        """Keep how far a task has come, as JSON: run again after a crash, it finds it in `last_checkpoint()`.
+
+        Outside of a task nothing happens: there a call that was cut off is not run again.
+        """
+        from mcp_runtime.framework.state import checkpoints_of
+
+        kept = checkpoints_of(self)
+        if kept is not None:
+            await kept.put(state)
+
+    async def last_checkpoint(self, default: Any = None) -> Any:
+        """What the task kept last, in this run or one before it; `default` where it kept nothing."""
+        from mcp_runtime.framework.state import checkpoints_of
+
+        kept = checkpoints_of(self)
+        return default if kept is None else await kept.last(default)
+
     # The server's own components.
 
     async def list_tools(self) -> list[Tool]:

@@ -78,6 +78,8 @@ async def ask(
 ) -> dict[str, Any]:
     """Put a question to the client. Raises CannotAsk, NoAnswer after `seconds`, or McpError when it refuses.
 
+    A task waits as long as it takes: nobody holds a connection open for it.
+
     The client must have declared the capability that `method` belongs to, and within it the part that `needs` names
     (PROTOCOL S-01, MR-02).
     """
@@ -95,13 +97,13 @@ async def ask(
         )
     import asyncio
 
-    limit = ANSWER_SECONDS if seconds is None else seconds
+    limit = ANSWER_SECONDS if seconds is None and exchange.caller.task is None else seconds
     timer = asyncio.timeout(limit)
     try:
         async with timer:
             return await question(method, params)
     except TimeoutError as error:
-        if not timer.expired():
+        if limit is None or not timer.expired():
             raise
         raise NoAnswer(f"The client did not answer {method} within {limit:g} s.") from error
 

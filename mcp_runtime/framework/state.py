@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from mcp_runtime.framework.server import FastMCP
 
 __all__ = (
+    "Checkpoints",
     "InvalidSession",
     "Session",
     "SessionAuthError",
     "SessionId",
     "SessionStates",
     "UserSession",
+    "checkpoints_of",
     "create_session",
     "end_session",
     "get_session",
@@ -144,6 +146,32 @@ def session_of(context: Context) -> Session | None:
     if caller.subject:
         return _session(context, "user-requests", caller.subject)
     return None
+
+
+class Checkpoints:
+    """How far one task has come. Kept where sessions' state is, so that it outlives the process that ran the task."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def put(self, state: Any) -> None:
+        """Raises ToolError for what is no JSON, or takes too much room."""
+        import msgspec
+
+        try:
+            plain = msgspec.json.decode(msgspec.json.encode(state))
+        except (TypeError, msgspec.MsgspecError) as error:
+            raise ToolError(f"A checkpoint is JSON: {error}. Keep numbers, texts, lists and dictionaries.") from error
+        await self._session.set("checkpoint", plain)
+
+    async def last(self, default: Any) -> Any:
+        return await self._session.get("checkpoint", default)
+
+
+def checkpoints_of(context: Context) -> Checkpoints | None:
+    """Those of the task that this request is run as; None where it is none."""
+    caller = context.exchange.caller
+    return None if caller.task is None else Checkpoints(_session(context, "task", caller.subject, caller.task))
 
 
 class _UserSession(Dependency):

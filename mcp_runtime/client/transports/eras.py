@@ -8,16 +8,27 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from mcp_runtime.client.handlers import Handlers
+from mcp_runtime.protocol.ladder import NAMED_BY
 from mcp_runtime.protocol.param_headers import Mark, MarkError, marks, value_at
 
-__all__ = ("LATEST_LEGACY", "MODERN", "MODERN_ERRORS", "Era", "Legacy", "Modern", "header_value", "is_modern_error")
+__all__ = (
+    "LATEST_LEGACY",
+    "MODERN",
+    "MODERN_ERRORS",
+    "Era",
+    "Legacy",
+    "Modern",
+    "declared",
+    "header_value",
+    "is_modern_error",
+)
 
 MODERN = "2026-07-28"
 LATEST_LEGACY = "2025-11-25"
 _META = "io.modelcontextprotocol/"
 MODERN_ERRORS = frozenset({-32020, -32021, -32022})
 _log = logging.getLogger(__name__)
-_NAMES = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_CAPABILITIES = _META + "clientCapabilities"
 
 
 class Era(Protocol):
@@ -43,10 +54,11 @@ class Modern:
         self._marks: dict[str, tuple[Mark, ...]] = {}
 
     def params(self, params: dict[str, Any], *, token: int | None) -> dict[str, Any]:
+        params, capabilities = declared(params, self._handlers)
         meta: dict[str, Any] = {
             **(params.get("_meta") or {}),
             _META + "protocolVersion": MODERN,
-            _META + "clientCapabilities": self._handlers.capabilities,
+            _CAPABILITIES: capabilities,
             _META + "clientInfo": self._client_info,
         }
         if self._handlers.log is not None:
@@ -59,8 +71,8 @@ class Modern:
         headers = {"mcp-protocol-version": MODERN}
         if method:
             headers["mcp-method"] = method
-        if method in _NAMES:
-            name = str(params.get(_NAMES[method], ""))
+        if method in NAMED_BY:
+            name = str(params.get(NAMED_BY[method], ""))
             headers["mcp-name"] = header_value(name)
             if method == "tools/call" and name in self._marks:
                 arguments = params.get("arguments") or {}
@@ -121,6 +133,15 @@ class Legacy:
 
     def usable(self, tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return tools
+
+
+def declared(params: dict[str, Any], handlers: Handlers) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters, and what the client declares with them: its handlers, and what this request says beyond them."""
+    meta = params.get("_meta")
+    if not isinstance(meta, dict) or _CAPABILITIES not in meta:
+        return params, handlers.capabilities
+    rest = {key: value for key, value in meta.items() if key != _CAPABILITIES}
+    return {**params, "_meta": rest}, {**handlers.capabilities, **meta[_CAPABILITIES]}
 
 
 def is_modern_error(status: int, code: int) -> bool:

@@ -13,12 +13,16 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from mcp_runtime.client.handlers import Handlers, ProgressHandler
-from mcp_runtime.client.transports.eras import LATEST_LEGACY, MODERN
+from mcp_runtime.client.transports.eras import LATEST_LEGACY, MODERN, declared
+from mcp_runtime.framework.background import CHANGED, STATUS, BackgroundServer, told
 from mcp_runtime.framework.server import FastMCP
 from mcp_runtime.framework.serving import serve
 from mcp_runtime.framework.types import InitializeResult
+from mcp_runtime.ports.tasks import Task
 from mcp_runtime.ports.workers import Caller
 from mcp_runtime.protocol.errors import McpError
+from mcp_runtime.protocol.versions import BY_NAME
+from mcp_runtime.protocol.versions import MODERN as MODERN_REVISION
 
 __all__ = ("MemoryTransport",)
 
@@ -41,6 +45,9 @@ class MemoryTransport:
         self._client_info: dict[str, Any] = {}
         self._ids = itertools.count(1)
         self._session_id = ""
+        self._revision = BY_NAME.get(self._version, MODERN_REVISION)
+        self._tasks = BackgroundServer(server, changed=self._task_changed)
+        self._telling: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
         return f"<MemoryTransport to {self.server!r}>"
@@ -65,11 +72,11 @@ class MemoryTransport:
                 },
             )
             await self.notify("notifications/initialized", {})
-            return InitializeResult(**answer)
+            return InitializeResult(**{**answer, "capabilities": await self._capabilities(answer)})
         answer = await self.request("server/discover", {})
         return InitializeResult(
             protocol_version=MODERN,
-            capabilities=answer["capabilities"],
+            capabilities=await self._capabilities(answer),
             server_info=answer["_meta"]["io.modelcontextprotocol/serverInfo"],
             instructions=answer.get("instructions"),
         )
@@ -77,9 +84,10 @@ class MemoryTransport:
     async def request(
         self, method: str, params: dict[str, Any], *, progress: ProgressHandler | None = None
     ) -> dict[str, Any]:
-        exchange = self._exchange(progress)
+        params, capabilities = declared(params, self._handlers)
+        exchange = self._exchange(progress, capabilities)
         try:
-            result = await serve(self.server, method, _through_json(params), exchange)
+            result = await self._tasks.serve(method, _through_json(params), exchange)
         finally:
             await exchange.delivered()
         if method == "tools/list":
@@ -90,13 +98,14 @@ class MemoryTransport:
 
     async def notify(self, method: str, params: dict[str, Any]) -> None:
         with contextlib.suppress(McpError):  # notifications are not answered (PROTOCOL B-03)
-            await serve(self.server, method, _through_json(params), self._exchange(None))
+            await serve(self.server, method, _through_json(params), self._exchange(None, self._handlers.capabilities))
 
     def output_schema(self, name: str) -> dict[str, Any] | None:
         """A tool's output schema, known here without asking for it. Raises NotFoundError."""
         return self.server.get_tool(name).output_schema
 
     async def close(self) -> None:
+        await self._tasks.aclose()
         left = _users.get(self.server, 1) - 1
         if left > 0:
             _users[self.server] = left
@@ -104,14 +113,26 @@ class MemoryTransport:
             _users.pop(self.server, None)
             await self.server.stop()
 
-    def _exchange(self, progress: ProgressHandler | None) -> _MemoryExchange:
+    async def _capabilities(self, answer: dict[str, Any]) -> dict[str, Any]:
+        capabilities: dict[str, Any] = answer["capabilities"]
+        return capabilities | await self._tasks.capabilities(self._revision)
+
+    def _task_changed(self, task: Task) -> None:
+        """Tell the client, which need not ask for that where there is no wire."""
+        method = CHANGED if self._revision.modern else STATUS
+        params = _through_json(told(task, modern=self._revision.modern))
+        telling = asyncio.get_running_loop().create_task(self._handlers.notified(method, params))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+    def _exchange(self, progress: ProgressHandler | None, capabilities: dict[str, Any]) -> _MemoryExchange:
         handlers = self._handlers
         caller = Caller(
             request_id=str(next(self._ids)),
             subject="",
             client_id="",
             protocol_version=self._version,
-            client_capabilities=handlers.capabilities,
+            client_capabilities=capabilities,
             progress=progress is not None or handlers.progress is not None,
             log_level=handlers.log_level if handlers.log is not None else None,
         )

@@ -10,6 +10,7 @@ __all__ = ("TaskConfig", "checked_task")
 
 TaskMode = Literal["optional", "required", "forbidden"]
 _MODES = ("optional", "required", "forbidden")
+_USUAL = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,23 @@ class TaskConfig:
     """`mode` says whether clients may, must or must not ask for a task; `poll_interval` how often they look."""
 
     mode: TaskMode = "optional"
-    poll_interval: timedelta = timedelta(seconds=5)
+    poll_interval: timedelta = _USUAL
 
     def __post_init__(self) -> None:
         if self.mode not in _MODES:
             raise ValueError(f"TaskConfig(mode={self.mode!r}) is none of {', '.join(map(repr, _MODES))}.")
         if self.poll_interval <= timedelta(0):
             raise ValueError("TaskConfig(poll_interval=…) is a time above zero.")
+
+    @property
+    def poll_ms(self) -> int:
+        """`poll_interval` in milliseconds, as the protocol says it."""
+        return max(1, round(self.poll_interval / timedelta(milliseconds=1)))
+
+    def as_execution(self) -> dict[str, object]:
+        """What a tool's definition says about it: with the interval, where it is not the usual one."""
+        said: dict[str, object] = {"taskSupport": self.mode}
+        return said if self.poll_interval == _USUAL else said | {"pollInterval": self.poll_ms}
 
 
 def checked_task(task: bool | TaskConfig | None) -> TaskConfig | None:

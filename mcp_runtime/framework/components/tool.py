@@ -107,7 +107,7 @@ class Tool(Component):
         if self.annotations is not None:
             definition["annotations"] = plain(self.annotations)
         if self.task is not None and self.task.mode != "forbidden":
-            definition["execution"] = {"taskSupport": self.task.mode}
+            definition["execution"] = self.task.as_execution()
         return self._describe(definition, framework_meta=framework_meta)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mcp_runtime.framework.announcing import CHANGED, announced
+from mcp_runtime.framework.background import STATUS, BackgroundServer, told
 from mcp_runtime.framework.context import current_context
 from mcp_runtime.framework.serving import serve
 from mcp_runtime.gateway.plans import LIST_KEYS, CompiledPlan
@@ -22,6 +23,7 @@ from mcp_runtime.gateway.standalone import local
 from mcp_runtime.gateway.standalone.local import LocalServer
 from mcp_runtime.gateway.standalone.parking import Parking
 from mcp_runtime.gateway.standalone.pipe_exchange import PipeExchange
+from mcp_runtime.ports.tasks import Task
 from mcp_runtime.protocol import codec, ladder, shaping
 from mcp_runtime.protocol.errors import Internal, InvalidRequest, McpError, ParseError
 from mcp_runtime.protocol.ladder import Handshake, Notification, Reply, Request, RoutingHeaders
@@ -32,6 +34,7 @@ from mcp_runtime.protocol.versions import (
     PROGRESS_KEY,
     PROTOCOL_VERSION_KEY,
     SERVER_INFO_KEY,
+    Revision,
     negotiate,
 )
 
@@ -59,6 +62,7 @@ class Conversation:
         self._asked: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._questions = 0
         self._parking = Parking()
+        self._tasks = BackgroundServer(server, transport="stdio", changed=self._task_changed)
         self._loop = asyncio.get_running_loop()
         self._changes: set[str] = set()
         server.watch(self._changed)
@@ -106,6 +110,7 @@ class Conversation:
         for task in self._calls.values():
             task.cancel()
         await asyncio.gather(*self._calls.values(), return_exceptions=True)
+        await self._tasks.aclose()
         self._outbox.put_nowait(None)
         await self._writer
 
@@ -150,7 +155,7 @@ class Conversation:
     async def _result(self, request: Request) -> object:
         method, params = request.method, request.params
         if method == "server/discover":
-            return msgspec.Raw(self._plan.listing(method, request.revision))
+            return await self._introduced(method, request.revision)
         if method == "logging/setLevel":
             return self._set_level(params.get("level"))
         if method in ("resources/subscribe", "resources/unsubscribe"):
@@ -160,11 +165,11 @@ class Conversation:
         exchange = PipeExchange(request, self._send, self._watched, self._session)
         if not request.revision.modern:
             exchange.ask = self._ask
-            return self._shaped(request, await serve(self._server, method, _passed_on(params), exchange))
+            return self._shaped(request, await self._tasks.serve(method, _passed_on(params), exchange))
         waiting = self._parking.take(params)
         if waiting is None:
             waiting = self._parking.begin(exchange, params)
-            waiting.start(serve(self._server, method, _passed_on(params), exchange))
+            waiting.start(self._tasks.serve(method, _passed_on(params), exchange))
         asked = await waiting.next_stop()
         if asked is not None:
             return asked | {"_meta": {SERVER_INFO_KEY: self._plan.server_info}}
@@ -176,6 +181,10 @@ class Conversation:
         if request.method in LIST_KEYS:
             return self._plan.live_listing(request.method, plain[LIST_KEYS[request.method]], request.revision)
         kind: Any = _RESULTS.get(request.method)
+        if request.method == "tools/call" and "content" not in plain:
+            kind = None  # it has become a task
+        if request.method == "tasks/result":
+            kind = ToolResult
         if kind is None or plain.get("resultType") == "input_required":
             return plain
         shaped = msgspec.json.decode(msgspec.json.encode(plain), type=kind)
@@ -191,14 +200,26 @@ class Conversation:
             except McpError as error:
                 self._handshake = None
                 return _error(error, request.id, legacy=True)
-        result = msgspec.json.decode(self._plan.listing("initialize", revision))
-        result["capabilities"] = {
+        result = await self._introduced("initialize", revision)
+        result["capabilities"] |= {
             "tools": {"listChanged": True},
             "resources": {"listChanged": True, "subscribe": True},
             "prompts": {"listChanged": True},
             "logging": {},
         }
         return codec.write(ResultMessage(request.id, result))
+
+    async def _introduced(self, method: str, revision: Revision) -> dict[str, Any]:
+        """Who the server is, and what it does."""
+        result: dict[str, Any] = msgspec.json.decode(self._plan.listing(method, revision))
+        result["capabilities"] |= await self._tasks.capabilities(revision)
+        return result
+
+    def _task_changed(self, task: Task) -> None:
+        """Tell a client of the handshake era; one of the modern era would have to ask for that, and looks instead."""
+        if self._handshake is not None:
+            params = told(task, modern=False)
+            self._send(codec.write({"jsonrpc": "2.0", "method": STATUS, "params": params}))
 
     def _changed(self, kind: Kind) -> None:
         """Tell a client of the handshake era that a list changed, whichever thread changed it."""
