@@ -12,12 +12,14 @@ import asyncio
 import logging
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from mcp_runtime.authorization.bearer import CALL_SCOPE, Challenges, bearer_token, refuse_query_token
 from mcp_runtime.authorization.principals import Principals
-from mcp_runtime.gateway import admission, cors, gets, http_sse, records
+from mcp_runtime.gateway import admission, cors, gets, http_sse, records, task_running
 from mcp_runtime.gateway.admission import Address, Doorkeeper, Head
+from mcp_runtime.gateway.background import Background
 from mcp_runtime.gateway.hub import Hub
 from mcp_runtime.gateway.kept_state import RememberingSandboxes
 from mcp_runtime.gateway.limits import Limits
@@ -31,11 +33,14 @@ from mcp_runtime.gateway.sealing import Sealer
 from mcp_runtime.gateway.services import JSON, Services, Visit, error_message
 from mcp_runtime.gateway.settings import GatewaySettings
 from mcp_runtime.gateway.standing import StandingStreams, Visitor
+from mcp_runtime.gateway.task_running import CutOff
 from mcp_runtime.ports.credentials import Credentials
 from mcp_runtime.ports.plans import Catalogue
 from mcp_runtime.ports.sandboxes import Sandboxes
 from mcp_runtime.ports.sessions import Sessions
+from mcp_runtime.ports.tasks import Journal, Outcome, TaskOrder, Tasks
 from mcp_runtime.protocol.errors import Internal
+from mcp_runtime.protocol.messages import ErrorBody
 from mcp_runtime.sessions.memory import MemorySessions
 from mcp_runtime.transports.asgi import ClientGone, Receive, Scope, Send, answer, answer_early
 from mcp_runtime.transports.refusals import Refusal, problem
@@ -73,28 +78,32 @@ class Gateway:
         sessions: Sessions | None = None,
         remotes: Remotes | None = None,
         remember: bool = True,
+        tasks: Tasks | None = None,
     ) -> None:
         """`sessions` is shared by all gateways of a platform; without it this one keeps its own. Without `remotes` no
         members of kind `remote` are served; they are closed with the gateway.
+        Without `tasks` no call becomes one; they are closed with the gateway.
         With `remember` it keeps the state of workers' sessions, which a server in this process keeps itself."""
         self._remotes = remotes
         self._sessions: Sessions = MemorySessions() if sessions is None else sessions
         if remember:
             sandboxes = RememberingSandboxes(sandboxes, self._sessions)
-        self._plans = Plans(catalogue, sandboxes, remotes, on_change=self._plan_changed)
+        self._plans = Plans(catalogue, sandboxes, remotes, on_change=self._plan_changed, tasks=tasks is not None)
         self._principals = Principals(credentials, seconds=settings.principal_seconds)
         self._doorkeeper = Doorkeeper(settings)
         self._challenges = Challenges(settings.public_url)
         self._records = Records(outlet)
         sealer = Sealer(settings.sealing_key)
+        rounds = Rounds(sealer, self._sessions)
         self._services = Services(
             settings=settings,
             sessions=self._sessions,
             hub=Hub(self._sessions),
             limits=Limits(settings.caps),
             pages=Pages(sealer, settings.page_items),
-            rounds=Rounds(sealer, self._sessions),
+            rounds=rounds,
             standing=StandingStreams(self._principals, self._sessions, seconds=settings.principal_seconds),
+            background=None if tasks is None else Background(tasks, rounds, sealer),
         )
         self._starting: asyncio.Task[None] | None = None
 
@@ -122,6 +131,8 @@ class Gateway:
     async def aclose(self) -> None:
         await self._services.standing.aclose()
         await self._services.rounds.aclose()
+        if self._services.background is not None:
+            await self._services.background.tasks.aclose()
         await self._services.hub.aclose()
         await self._sessions.aclose()
         await self._plans.aclose()
@@ -158,6 +169,8 @@ class Gateway:
         await self._records.start()
         await self._sessions.start()
         self._services.hub.start()
+        if self._services.background is not None:
+            await self._services.background.tasks.start()
         self._services.standing.start()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, record: CallRecord) -> None:
@@ -214,6 +227,15 @@ class Gateway:
                 raise admission.method_not_allowed("GET")
             case _:
                 raise admission.method_not_allowed()
+
+    async def run_task(self, order: TaskOrder, journal: Journal) -> Outcome:
+        """Run a task in this process: what `MemoryTasks` asks of the gateway that it belongs to."""
+        plan = await self._plans.plan(order.tenant, order.endpoint)
+        announce = partial(self._services.hub.announce, order.endpoint_id)
+        try:
+            return await task_running.run(order, plan, journal, announce)
+        except CutOff as cut:
+            return ErrorBody(cut.error.code, cut.error.message, cut.error.data)
 
     def _plan_changed(self, tenant: str, endpoint: str) -> None:
         """Tell those who listen to an endpoint which of its lists are others now."""

@@ -155,7 +155,10 @@ class Conversation:
         call = Call(
             request, visit.plan, visit.principal, record, events, asker, session=self._name, sent=visit.head.sent
         )
-        task = asyncio.create_task(dispatch.answer(call), name="call in a session")
+        background = services.background
+        tasks = background is not None and background.concerns(request, visit.plan)
+        answered = background.answer(call) if background is not None and tasks else dispatch.answer(call)
+        task = asyncio.create_task(answered, name="call in a session")
 
         def over(done: asyncio.Task[bytes]) -> None:
             services.limits.give_call(visit.principal)

@@ -15,7 +15,7 @@ from mcp_runtime.connectors.upstream import Upstream
 from mcp_runtime.gateway import completion
 from mcp_runtime.gateway.events import CallEvents
 from mcp_runtime.gateway.paging import Pages
-from mcp_runtime.gateway.plans import COMPLETE, LIST_KEYS, LIST_METHODS, CompiledPlan
+from mcp_runtime.gateway.plans import COMPLETE, LIST_KEYS, LIST_METHODS, CompiledPlan, Tool
 from mcp_runtime.gateway.records import CallRecord
 from mcp_runtime.gateway.shown_headers import shown
 from mcp_runtime.ports.sandboxes import Asker
@@ -221,6 +221,18 @@ async def _complete(call: Call) -> bytes:
 
 
 async def _call_tool(call: Call) -> ToolResult | InputRequired:
+    found = judged(call)
+    if isinstance(found, ToolResult):
+        return found
+    tool, arguments = found
+    result = await _use(call, tool.upstream, {"name": tool.upstream_name, "arguments": arguments}, _TOOL_RESULT)
+    if isinstance(result, ToolResult) and result.is_error is True:
+        call.record.outcome = "tool_error"
+    return result
+
+
+def judged(call: Call) -> tuple[Tool, dict[str, object]] | ToolResult:
+    """The tool and its arguments; the answer, where the arguments will not do (E-01). Raises McpError."""
     params = call.request.params
     name = _string(params, "name")
     tool = call.plan.tool(name)
@@ -245,10 +257,7 @@ async def _call_tool(call: Call) -> ToolResult | InputRequired:
     if tool.validator is not None and not tool.validator.is_valid(arguments):
         call.record.outcome = "tool_error"
         return ToolResult(content=[Text(text=_why_invalid(tool.validator, arguments))], is_error=True)
-    result = await _use(call, tool.upstream, {"name": tool.upstream_name, "arguments": arguments}, _TOOL_RESULT)
-    if isinstance(result, ToolResult) and result.is_error is True:
-        call.record.outcome = "tool_error"
-    return result
+    return tool, arguments
 
 
 async def _read_resource(call: Call) -> ReadResult | InputRequired:

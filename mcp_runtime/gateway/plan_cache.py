@@ -40,12 +40,14 @@ class Plans:
         *,
         now: Callable[[], float] = time.monotonic,
         on_change: Callable[[str, str], None] = lambda tenant, endpoint: None,
+        tasks: bool = False,
     ) -> None:
         self._catalogue = catalogue
         self._sandboxes = sandboxes
         self._remotes = remotes
         self._now = now
         self._on_change = on_change
+        self._tasks = tasks
         self._plans: dict[Key, CompiledPlan] = {}
         self._missing: dict[Key, float] = {}
         self._loading: dict[Key, asyncio.Task[CompiledPlan | None]] = {}
@@ -112,7 +114,7 @@ class Plans:
         return plan
 
     def _compile(self, document: PlanDocument) -> CompiledPlan:
-        return CompiledPlan(document, self._sandboxes, self._remotes)
+        return CompiledPlan(document, self._sandboxes, self._remotes, tasks=self._tasks)
 
     def _keep(self, key: Key, plan: CompiledPlan | None) -> None:
         if plan is None:

@@ -24,6 +24,7 @@ from mcp_runtime.connectors.static import StaticUpstream
 from mcp_runtime.connectors.upstream import Upstream
 from mcp_runtime.connectors.withheld import WithheldArguments
 from mcp_runtime.gateway.task_traits import TaskTraits, task_traits
+from mcp_runtime.gateway.task_wire import EXTENSION, LEGACY_CAPABILITY
 from mcp_runtime.ports.plans import Component, Member, PlanDocument
 from mcp_runtime.ports.sandboxes import Sandboxes
 from mcp_runtime.protocol import codec, param_headers, shaping
@@ -99,7 +100,10 @@ class Prompt:
 class CompiledPlan:
     """One published version. Immutable, but for lists that are encoded when first asked for."""
 
-    def __init__(self, document: PlanDocument, sandboxes: Sandboxes, remotes: Remotes | None = None) -> None:
+    def __init__(
+        self, document: PlanDocument, sandboxes: Sandboxes, remotes: Remotes | None = None, *, tasks: bool = False
+    ) -> None:
+        """Without `tasks` nothing runs in the background here, whatever tools say."""
         self.tenant_id = document.tenant_id
         self.endpoint_id = document.endpoint_id
         self.version = document.version
@@ -115,9 +119,11 @@ class CompiledPlan:
             if not 0 <= component.member < len(upstreams):
                 raise PlanError(f"A component names member {component.member} of {len(upstreams)}.")
         self.tools = {
-            _text(one, "name"): _tool(one, upstreams[one.member], document.members[one.member])
+            _text(one, "name"): _tool(one, upstreams[one.member], document.members[one.member], tasks=tasks)
             for one in document.tools
         }
+        self.tasks = any(tool.task is not None for tool in self.tools.values())
+        """Whether there is a tool that may run as a task."""
         self.resources = {
             _text(one, "uri"): Resource(upstreams[one.member], one.upstream_name) for one in document.resources
         }
@@ -233,11 +239,13 @@ class CompiledPlan:
         document = self._document
         result: dict[str, object]
         if method == "server/discover":
-            result = {"supportedVersions": list(SUPPORTED), "capabilities": self._capabilities}
+            capabilities = self._capabilities | ({"extensions": {EXTENSION: {}}} if self.tasks else {})
+            result = {"supportedVersions": list(SUPPORTED), "capabilities": capabilities}
         elif method == "initialize":
             result = {
                 "protocolVersion": revision.name,
-                "capabilities": self._capabilities,
+                "capabilities": self._capabilities
+                | ({"tasks": LEGACY_CAPABILITY} if self.tasks and revision.task_support else {}),
                 "serverInfo": self.server_info,
             }
         else:
@@ -305,7 +313,7 @@ def _upstream(member: Member, sandboxes: Sandboxes, remotes: Remotes | None) -> 
     raise PlanError(f"A member of kind {member.kind!r} cannot be served by this version of the gateway.")
 
 
-def _tool(component: Component, upstream: Upstream, member: Member) -> Tool:
+def _tool(component: Component, upstream: Upstream, member: Member, *, tasks: bool) -> Tool:
     schema = component.definition.get("inputSchema")
     fault = None
     marks: tuple[param_headers.Mark, ...] = ()
@@ -316,9 +324,10 @@ def _tool(component: Component, upstream: Upstream, member: Member) -> Tool:
             validator = compile_schema(schema)
     except (param_headers.MarkError, SchemaError) as error:
         fault = str(error)
+    traits = task_traits(component.definition) if tasks else None
     if component.fixed or component.hidden:
         upstream = WithheldArguments(upstream, fixed=component.fixed, hidden=component.hidden)
-    return Tool(upstream, component.upstream_name, validator, marks, fault, task_traits(component.definition))
+    return Tool(upstream, component.upstream_name, validator, marks, fault, traits)
 
 
 def _template(component: Component, upstream: Upstream) -> Template:

@@ -98,7 +98,9 @@ class Post:
         stream = ResponseStream(visit.receive, visit.send, heartbeat=services.settings.heartbeat_seconds)
         call = self._as_call(request, stream)
         try:
-            if request.revision.modern and services.rounds.wanted(call):
+            if services.background is not None and services.background.concerns(request, visit.plan):
+                result = await stream.run(services.background.answer(call))
+            elif request.revision.modern and services.rounds.wanted(call):
                 result = encode(call, await stream.run(services.rounds.run(call)))
             else:
                 result = await stream.run(dispatch(call))

@@ -164,19 +164,44 @@ class Rounds:
         if state is None:
             dialogue = _Dialogue(call, [])
             return await self._outcome(dialogue, bound_to, 0)
+        given = await self._given(state, responses, bound_to)
+        if isinstance(given, InputRequired):
+            return given
+        if state.server_state is not None or not state.parked:
+            _set_params(call, {key: given[key] for key in state.asked}, state.server_state)
+            return await self._outcome(_Dialogue(call, state.record), bound_to, state.round)
+        return await self._resume(call, state, given, bound_to)
+
+    async def settled(self, call: Call) -> InputRequired | list[tuple[str, msgspec.Raw]]:
+        """A call that others will run: its parameters as the server is to see them, and what was asked before, as
+        digests of questions with their answers. Or the questions that have no answer yet. Raises McpError."""
+        params = call.request.params
+        bound_to = _bound(call)
+        responses = read_responses(params)
+        state = self._state(params, bound_to)
+        if state is None:
+            return []
+        given = await self._given(state, responses, bound_to)
+        if isinstance(given, InputRequired):
+            return given
+        if state.server_state is not None or not state.parked:
+            _set_params(call, {key: given[key] for key in state.asked}, state.server_state)
+            return state.record
+        _set_params(call, None, None)
+        self._unpark(state.parked, close=True)
+        return state.record + [(digest(question), given[key]) for key, question in state.asked.items()]
+
+    async def _given(
+        self, state: _State, responses: dict[str, msgspec.Raw], bound_to: list[object]
+    ) -> dict[str, msgspec.Raw] | InputRequired:
+        """All answers to what was asked; else what is still to be answered. Raises InvalidParams."""
         given = {**state.given, **{key: value for key, value in responses.items() if key in state.asked}}
         for key, answer in given.items():
             _check_answer(key, state.asked[key], answer)
         if not await self._sessions.redeem(state.ticket, STATE_SECONDS):
             raise InvalidParams("params.requestState was used before: it is good for one retry.")
         missing = {key: question for key, question in state.asked.items() if key not in given}
-        if missing:
-            again = msgspec.structs.replace(state, given=given)
-            return self._questions(missing, again, bound_to)
-        if state.server_state is not None or not state.parked:
-            _set_params(call, {key: given[key] for key in state.asked}, state.server_state)
-            return await self._outcome(_Dialogue(call, state.record), bound_to, state.round)
-        return await self._resume(call, state, given, bound_to)
+        return self._questions(missing, msgspec.structs.replace(state, given=given), bound_to) if missing else given
 
     async def _resume(
         self, call: Call, state: _State, given: dict[str, msgspec.Raw], bound_to: list[object]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from mcp_runtime.gateway.admission import Address, Head
+from mcp_runtime.gateway.background import Background
 from mcp_runtime.gateway.hub import Hub
 from mcp_runtime.gateway.limits import Limits
 from mcp_runtime.gateway.paging import Pages
@@ -37,6 +38,8 @@ class Services:
     pages: Pages
     rounds: Rounds
     standing: StandingStreams
+    background: Background | None = None
+    """None where nothing becomes a task."""
 
 
 class Visit(msgspec.Struct):

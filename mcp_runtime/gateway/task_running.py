@@ -19,9 +19,10 @@ from mcp_runtime.ports.tasks import MAX_RESULT_BYTES, Journal, Outcome, TaskOrde
 from mcp_runtime.protocol import codec
 from mcp_runtime.protocol.errors import Internal, InvalidParams, McpError, MissingClientCapability, ParseError
 from mcp_runtime.protocol.ladder import Request
-from mcp_runtime.protocol.messages import ErrorBody, InputRequired, ToolResult
+from mcp_runtime.protocol.messages import ErrorBody, InputRequired, Question, ToolResult
 from mcp_runtime.protocol.versions import BY_NAME
 
+GATHER_SECONDS = 0.01
 MAX_ROUNDS = 32
 """Times that a tool may return questions instead of its result."""
 
@@ -51,6 +52,10 @@ class _Run:
         self._journal = journal
         self._announce = announce
         self._replay: list[tuple[str, msgspec.Raw]] = []
+        self._batch: dict[str, Question] | None = None
+        """Questions that are being gathered."""
+        self._answers: asyncio.Task[dict[str, msgspec.Raw]]
+        self._asking: set[asyncio.Task[dict[str, msgspec.Raw]]] = set()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails with what ends the run from the side of its questions."""
 
@@ -85,8 +90,11 @@ class _Run:
                 self._ended.result()
             result = task.result()
         finally:
-            task.cancel()
-            await asyncio.wait({task})
+            running: set[asyncio.Task[Any]] = {task, *self._asking}
+            for one in running:
+                one.cancel()
+            await asyncio.wait(running)
+            self._asking.clear()
         assert isinstance(result, (ToolResult, InputRequired))  # only tools become tasks
         return result
 
@@ -115,8 +123,14 @@ class _Run:
             if recorded == wanted:
                 del self._replay[index]
                 return answer
+        if self._batch is None:
+            self._batch = {}
+            self._answers = asyncio.create_task(self._ask_together(self._batch))
+            self._asking.add(self._answers)
+        name, answers = str(len(self._batch)), self._answers
+        self._batch[name] = question
         try:
-            answers = await self._journal.ask({"": question}, state=None, returned=False)
+            return (await asyncio.shield(answers))[name]
         except TooManyQuestions as error:
             raise UpstreamError(Internal.code, str(error)) from None
         except Exception as error:  # it ends the run, and is not the tool's to handle
@@ -124,7 +138,12 @@ class _Run:
                 self._ended.set_exception(error)
             await asyncio.Event().wait()  # until the run is cancelled, in a moment
             raise
-        return answers[""]
+
+    async def _ask_together(self, batch: dict[str, Question]) -> dict[str, msgspec.Raw]:
+        """Questions put at about the same time are shown together, and answered when all are."""
+        await asyncio.sleep(GATHER_SECONDS)
+        self._batch = None
+        return await self._journal.ask(batch, state=None, returned=False)
 
     async def _next_round(self, asked: InputRequired) -> dict[str, object]:
         """The parameters for the next call of a tool that returned questions. Raises McpError, NotAnswered."""

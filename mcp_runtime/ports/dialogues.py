@@ -73,12 +73,14 @@ class Dialogue(msgspec.Struct):
     def settle(self, keys: list[str]) -> list[msgspec.Raw]:
         """Use up the answers to these; what code has asked goes on record."""
         answers = []
-        for key in keys:
-            one = self.asked.pop(key)
+        for key in keys:  # the same one twice, where the same was asked twice
+            one = self.asked[key]
             assert one.answer is not UNSET  # nobody settles what is open
             answers.append(one.answer)
             if not self.returned:
                 self.record.append((digest(one.question), one.answer))
+        for key in set(keys):
+            del self.asked[key]
         return answers
 
     def resume(self) -> dict[str, msgspec.Raw]:

@@ -133,7 +133,7 @@ class MemoryTasks:
         if kept.task.over:
             return
         if isinstance(outcome, ToolResult):
-            self._changed(kept, status="completed", result=outcome, questions={})
+            self._changed(kept, status="completed", result=outcome, is_error=outcome.is_error is True, questions={})
         elif isinstance(outcome, ErrorBody):
             self._changed(kept, status="failed", error=outcome, status_message=outcome.message, questions={})
 

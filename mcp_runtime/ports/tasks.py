@@ -32,7 +32,7 @@ TTL_MS = 24 * 3600 * 1000
 """How long a task can be read where the client does not say: from its creation, whatever becomes of it."""
 LEAST_TTL_MS = 60 * 1000
 MOST_TTL_MS = 7 * 24 * 3600 * 1000
-POLL_MS = 1_000
+POLL_MS = 5_000
 """How often clients are told to look."""
 MAX_RESULT_BYTES = 8 * 1024 * 1024
 """Of a result, as JSON. A task with a larger one fails and says so."""
@@ -127,6 +127,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What waits for an answer, by key."""
     result: ToolResult | None = None
     """Set where it is completed; in 2026-07-28 form, not yet shaped for a client."""
+    is_error: bool = False
+    """Whether the result says that it is an error of the tool's."""
     error: ErrorBody | None = None
     """Set where it failed otherwise than by a result."""
 

@@ -7,6 +7,7 @@
     ├── InvalidParams               -32602  400
     │   ├── UnknownTool                     200
     │   ├── UnknownPrompt                   200
+    │   ├── UnknownTask                     200
     │   └── UnknownResource                 200   legacy clients get -32002 instead
     ├── Internal                    -32603  200   the fault is ours or the server's, never the caller's
     ├── HeaderMismatch              -32020  400   headers and body disagree
@@ -31,6 +32,7 @@ __all__ = (
     "ParseError",
     "UnknownPrompt",
     "UnknownResource",
+    "UnknownTask",
     "UnknownTool",
     "UnsupportedProtocolVersion",
 )
@@ -82,8 +84,8 @@ class MethodNotFound(McpError):
     code = -32601
     status = 404
 
-    def __init__(self, method: str) -> None:
-        super().__init__(f"No method named {shown(method)} here.")
+    def __init__(self, method: str, why: str | None = None) -> None:
+        super().__init__(why or f"No method named {shown(method)} here.")
         self.method = method
 
 
@@ -106,6 +108,15 @@ class UnknownPrompt(InvalidParams):
     def __init__(self, name: str) -> None:
         super().__init__(f"No prompt named {shown(name)} on this server.")
         self.name = name
+
+
+class UnknownTask(InvalidParams):
+    """Never made, over its time, or somebody else's: one answer for all (PROTOCOL TK-03)."""
+
+    status = 200
+
+    def __init__(self) -> None:
+        super().__init__("There is no such task.")
 
 
 class UnknownResource(InvalidParams):

@@ -24,6 +24,8 @@ GRANTS: Final = "stoa:grants"
 """Carries `<login> <subject>` of a login that was revoked, or `*` when an issuer's keys changed."""
 PLANS: Final = "stoa:plans"
 """Carries `<tenant slug>/<endpoint slug>` whose plan changed."""
+TASKS: Final = "stoa:tasks"
+"""Carries the identifier of a task that changed, and ` cancelled` behind it where somebody has ended it."""
 
 QUIET_SECONDS = 5.0
 """After this long without a message the listener asks Redis for a sign of life, and gives up after three of these."""

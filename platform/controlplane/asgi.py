@@ -41,6 +41,7 @@ from controlplane.keys.credentials import DatabaseCredentials
 from controlplane.metrics import endpoint as metrics
 from controlplane.metrics.instruments import Instruments
 from controlplane.providers.bearer import WithTrustedIssuers
+from controlplane.tasks.port import DatabaseTasks
 from controlplane.vault.secrets import DatabaseSecrets
 from mcp_runtime.authorization.credentials import KeysAndTokens
 from mcp_runtime.authorization.trusted import TrustedIssuers
@@ -75,6 +76,7 @@ class Runtime:
                 DatabaseSecrets(), connections=DatabaseConnections(), networks=settings.STOA_FETCH_NETWORKS
             ),
             outlet=self._keep,
+            tasks=DatabaseTasks(),
         )
 
     async def start(self) -> None:

@@ -14,7 +14,9 @@ from typing import Annotated, Any
 
 from fastmcp import Context, FastMCP
 from fastmcp.exceptions import ToolError
+from fastmcp.server.tasks import TaskConfig
 from fastmcp.tools import Tool
+from mcp import McpError
 from mcp.types import (
     AudioContent,
     CreateMessageRequest,
@@ -22,6 +24,7 @@ from mcp.types import (
     ElicitRequest,
     ElicitRequestFormParams,
     EmbeddedResource,
+    ErrorData,
     ImageContent,
     InputRequiredResult,
     ListRootsRequest,
@@ -372,6 +375,60 @@ async def test_input_required_result_capabilities(ctx: Context) -> Any:
     if ctx.session.check_client_capability("elicitation"):
         questions["person"] = _form("Hello?", answer="string")
     return await _ask_once(ctx, questions, "Answered")
+
+
+# Tasks.
+
+
+@mcp.tool(output_schema=None)
+def greet(name: str) -> list[Any]:
+    """Never a task."""
+    return [text(f"Hello, {name}!")]
+
+
+@mcp.tool(output_schema=None, task=True)
+async def slow_compute(seconds: float, label: str = "") -> list[Any]:
+    """Take a while."""
+    await asyncio.sleep(seconds)
+    return [text(f"Computed {label}".strip())]
+
+
+@mcp.tool(output_schema=None, task=TaskConfig(mode="required"))
+async def failing_job() -> list[Any]:
+    """Fail after a while."""
+    await asyncio.sleep(1)
+    raise ToolError("This job intentionally fails")
+
+
+@mcp.tool(output_schema=None, task=True)
+def protocol_error_job() -> list[Any]:
+    """Break, in the protocol's own words."""
+    raise McpError(ErrorData(code=-32603, message="This job intentionally breaks"))
+
+
+@mcp.tool(output_schema=None, task=True)
+async def confirm_delete(filename: str, ctx: Context) -> list[Any]:
+    """Ask in the middle of the work."""
+    schema = {"type": "object", "properties": {"confirm": {"type": "boolean"}}, "required": ["confirm"]}
+    answer = await ctx.session.elicit(f"Delete {filename}?", schema)
+    return [text(f"{filename}: {answer.action}")]
+
+
+@mcp.tool(output_schema=None, task=True)
+async def multi_input(ctx: Context) -> list[Any]:
+    """Ask two things at once."""
+    schema = {"type": "object", "properties": {"value": {"type": "string"}}}
+    answers = await asyncio.gather(ctx.session.elicit("First?", schema), ctx.session.elicit("Second?", schema))
+    return [text(", ".join(answer.action for answer in answers))]
+
+
+@mcp.tool(output_schema=None, task=TaskConfig(mode="required", asks_first=True))
+async def test_tool_with_task(ctx: Context) -> Any:
+    """Ask for a name, and only then become a task."""
+    name = _content(ctx, "user_name", "name")
+    if not isinstance(name, str):
+        return InputRequiredResult(inputRequests={"user_name": _form("What is your name?", name="string")})
+    return [text(f"Hello, {name}!")]
 
 
 # Resources and prompts.

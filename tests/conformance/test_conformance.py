@@ -24,7 +24,7 @@ from tests.support.waiting import wait_until
 HERE = Path(__file__).parent
 SELECTIONS = {
     "requirements 2025-11-25": (83, ("--requirements", "2025-11-25")),
-    "requirements 2026-07-28": (150, ("--requirements", "2026-07-28")),
+    "requirements 2026-07-28": (194, ("--requirements", "2026-07-28")),
     "all of 2025-03-26": (3, ("--suite", "all", "--spec-version", "2025-03-26")),
     "all of 2025-06-18": (56, ("--suite", "all", "--spec-version", "2025-06-18")),
     "all of 2025-11-25": (83, ("--suite", "all", "--spec-version", "2025-11-25")),

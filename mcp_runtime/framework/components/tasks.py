@@ -15,10 +15,15 @@ _USUAL = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class TaskConfig:
-    """`mode` says whether clients may, must or must not ask for a task; `poll_interval` how often they look."""
+    """`mode` says whether clients may, must or must not ask for a task; `poll_interval` how often they look.
+
+    With `asks_first` a call puts the questions that it returns before it becomes a task: until they are answered, its
+    client gets them as it does from any tool. Without, they are questions of the task (PROTOCOL TK-06).
+    """
 
     mode: TaskMode = "optional"
     poll_interval: timedelta = _USUAL
+    asks_first: bool = False
 
     def __post_init__(self) -> None:
         if self.mode not in _MODES:
@@ -34,7 +39,9 @@ class TaskConfig:
     def as_execution(self) -> dict[str, object]:
         """What a tool's definition says about it: with the interval, where it is not the usual one."""
         said: dict[str, object] = {"taskSupport": self.mode}
-        return said if self.poll_interval == _USUAL else said | {"pollInterval": self.poll_ms}
+        if self.poll_interval != _USUAL:
+            said["pollInterval"] = self.poll_ms
+        return said | {"asksFirst": True} if self.asks_first else said
 
 
 def checked_task(task: bool | TaskConfig | None) -> TaskConfig | None:

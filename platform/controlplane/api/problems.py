@@ -28,8 +28,10 @@ from controlplane.issuer.errors import ClientNotFoundError, GrantNotFoundError, 
 from controlplane.keys.services import InvalidKeyError, KeyNotFoundError
 from controlplane.providers.errors import InvalidProvider, NotTested, ProviderNotFound, SignInRefused
 from controlplane.registry import errors as registry
+from controlplane.tasks.services import TaskNotFoundError, TaskNotOverError
 from controlplane.vault.services import InvalidSecretError, SecretNotFoundError
 from mcp_runtime.ports.connections import ConnectionNeeded
+from mcp_runtime.ports.tasks import TaskLimit
 from mcp_runtime.sandbox.bundle import BundleError
 from tenants.identifiers import new_id
 from tenants.quotas import InvalidQuotaError, QuotaExceededError
@@ -105,6 +107,9 @@ _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (composition.DraftChanged, 412, "", ""),
     (composition.CompositionError, 409, "", ""),
     (BundleError, 422, "", ""),
+    (TaskNotFoundError, 404, "task_not_found", "List what exists: GET …/tasks."),
+    (TaskNotOverError, 409, "task_not_over", "Wait for its end, or cancel it."),
+    (TaskLimit, 409, "too_many_tasks", "Wait until some are over, or cancel them."),
     (DryRunUnavailable, 422, "dry_run_unavailable", "Leave dry_run out to do it."),
     (conditions.ResourceChanged, 412, "changed_meanwhile", "Read it again, and send the ETag of what you read."),
     (repeats.BadIdempotencyKey, 422, "bad_idempotency_key", "Send a random one, such as a UUID."),

@@ -20,6 +20,7 @@ from controlplane.api import (
     remotes,
     servers,
     static,
+    tasks,
     tenants,
     vault,
 )
@@ -60,6 +61,10 @@ urlpatterns = [
     path("tenants/<name:tenant>/personal-keys", keys.PersonalKeys.as_view()),
     path("tenants/<name:tenant>/personal-keys/<name:key>", keys.PersonalKeyDetail.as_view()),
     path("tenants/<name:tenant>/personal-keys/<name:key>/rotate", keys.PersonalKeyRotation.as_view()),
+    path("tenants/<name:tenant>/tasks", tasks.Tasks.as_view()),
+    path("tenants/<name:tenant>/tasks/<name:task>", tasks.TaskDetail.as_view()),
+    path("tenants/<name:tenant>/tasks/<name:task>/cancel", tasks.Cancel.as_view()),
+    path("tenants/<name:tenant>/tasks/<name:task>/retry", tasks.Retry.as_view()),
     path("tenants/<name:tenant>/calls", calls.Calls.as_view()),
     path("tenants/<name:tenant>/calls/overview", calls.Overview.as_view()),
     path("tenants/<name:tenant>/identity-provider-kinds", identity_providers.Kinds.as_view()),

@@ -24,6 +24,7 @@ from controlplane.cli.members import app as members
 from controlplane.cli.openapi import app as openapi
 from controlplane.cli.remotes import app as remote
 from controlplane.cli.static import app as static
+from controlplane.cli.tasks import app as tasks
 
 app = App(
     name="stoa",
@@ -40,6 +41,7 @@ app.command(endpoints)
 app.command(remote)
 app.command(openapi)
 app.command(static)
+app.command(tasks)
 app.command(audit)
 app.command(identity.logins)
 app.command(identity.revoke_everything)

@@ -10,10 +10,10 @@ import msgspec
 from django.db import DatabaseError
 
 from controlplane.announcements import PLANS, end, listen
-from controlplane.composition.models import Endpoint, PlanCounter
+from controlplane.composition.models import Endpoint, EndpointVersion, PlanCounter
 from mcp_runtime.ports.plans import PlanDocument
 from tenants import lookups
-from tenants.context import acting_for, in_thread
+from tenants.context import acting_for, in_thread, run_acting_for
 
 POLL_SECONDS = 2.0
 EVERYTHING = ("*", "*")
@@ -49,6 +49,11 @@ class DatabaseCatalogue:
         finally:
             for task in running:
                 await end(task)
+
+
+async def version_of(tenant_id: str, endpoint_id: str, number: int) -> PlanDocument | None:
+    """The plan of an endpoint as it was published under this number, whichever is served now."""
+    return await run_acting_for(tenant_id, _version, endpoint_id, number)
 
 
 class _Tally:
@@ -115,6 +120,12 @@ def _plan(tenant: str, endpoint: str) -> PlanDocument | None:
             .values_list("published__document", flat=True)
             .first()
         )
+    return None if document is None else msgspec.convert(document, PlanDocument)
+
+
+def _version(endpoint_id: str, number: int) -> PlanDocument | None:
+    found = EndpointVersion.objects.filter(endpoint_id=endpoint_id, number=number)
+    document = found.values_list("document", flat=True).first()
     return None if document is None else msgspec.convert(document, PlanDocument)
 
 

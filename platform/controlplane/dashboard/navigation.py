@@ -37,6 +37,7 @@ NAVIGATION: Final = (
     Entry("connections", "Connections", "mcp:call", "connections"),
     Entry("keys", "API keys", "keys:read", "keys"),
     Entry("own_keys", "Your keys", "mcp:call", "your-keys"),
+    Entry("tasks", "Tasks", "calls:read", "tasks"),
     Entry("logins", "Logins", "mcp:call", "logins"),
     Entry("members", "Members", "members:read", "members"),
     Entry("identity_providers", "Sign-in", "tenant:write", "identity-providers"),

@@ -21,6 +21,7 @@ from controlplane.dashboard import (
     security,
     servers,
     sign_in,
+    tasks,
     views,
 )
 from controlplane.registry import converters  # noqa: F401 - registers `name`
@@ -36,6 +37,8 @@ urlpatterns = [
     path("tenants/<name:tenant>/keys/", keys.keys, name="keys"),
     path("tenants/<name:tenant>/your-keys/", keys.own_keys, name="own_keys"),
     path("tenants/<name:tenant>/programs/", programs.programs, name="programs"),
+    path("tenants/<name:tenant>/tasks/", tasks.tasks, name="tasks"),
+    path("tenants/<name:tenant>/tasks/<name:name>/", tasks.task, name="task"),
     path("tenants/<name:tenant>/logins/", logins.logins, name="logins"),
     path("tenants/<name:tenant>/audit/", audit.audit, name="audit"),
     path("tenants/<name:tenant>/audit/audit.<name:form>", audit.download, name="audit_download"),

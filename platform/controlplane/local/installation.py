@@ -117,6 +117,12 @@ class Installation:
     def worker(self) -> Program:
         return self._celery("worker", "--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=INFO")
 
+    def tasks(self) -> Program:
+        """Runs tenants' tasks in an event loop of its own; the threads only take in messages."""
+        options = ("--queues=stoa.tasks", "--pool=threads", "--concurrency=2", "--hostname=tasks@%h")
+        program = self._celery("worker", *options, "--without-gossip", "--without-mingle", "--loglevel=INFO")
+        return replace(program, name="tasks", environment={"STOA_DATABASE_POOL": "5", **program.environment})
+
     def beat(self) -> Program:
         return self._celery("beat", f"--schedule={self.home.run / 'beat'}", "--pidfile=", "--loglevel=INFO")
 

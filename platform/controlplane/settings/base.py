@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "controlplane.composition",
     "controlplane.issuer",
     "controlplane.connections",
+    "controlplane.tasks",
     "controlplane.providers",
     "controlplane.api",
     "controlplane.dashboard",

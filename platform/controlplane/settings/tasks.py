@@ -10,6 +10,11 @@ from typing import Any
 from controlplane.settings.databases import broker
 
 CELERY_TASK_DEFAULT_QUEUE = "stoa"
+TASKS_QUEUE = "stoa.tasks"
+# Messages about tenants' tasks have a queue and a worker of their own: no build waits behind them, nor they behind it.
+CELERY_TASK_ROUTES = {"tasks.run": {"queue": TASKS_QUEUE}}
+# A worker asked to end first finishes what it has begun, for as long as whoever started it lets it.
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0
 # JSON only: a broker that someone else can write to must not be able to make a worker unpickle.
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -32,6 +32,8 @@ PAGES: dict[str, str] = {
     f"{T}keys/": "keys:read",
     f"{T}your-keys/": "mcp:call",
     f"{T}programs/": "keys:read",
+    f"{T}tasks/": "calls:read",
+    f"{T}tasks/<name:name>/": "calls:read",
     f"{T}logins/": "mcp:call",
     f"{T}audit/": "audit:read",
     f"{T}audit/audit.<name:form>": "audit:read",

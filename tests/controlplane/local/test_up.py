@@ -21,7 +21,7 @@ from tests.support.platform import clean_environment, start_up, tail, temporary_
 
 pytestmark = pytest.mark.timeout(600)
 
-PROGRAMS = {"postgres", "redis", "runner", "web", "worker", "beat"}
+PROGRAMS = {"postgres", "redis", "runner", "web", "worker", "tasks", "beat"}
 FORBIDDEN_TO_THE_RUNNER = ("DATABASE", "REDIS", "SECRET", "KEY", "PASSWORD", "TOKEN", "POSTGRES")
 
 

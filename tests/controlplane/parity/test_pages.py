@@ -43,6 +43,7 @@ PAGES: dict[str, set[str]] = {
     "own_keys": {"personal_keys_create", "personal_keys_revoke", "personal_keys_rotate"},
     "programs": {"programs_create", "programs_remove"},
     "logins": {"logins_revoke"},
+    "task": {"tasks_cancel", "tasks_retry"},
     "tenant_settings": {"tenant_change"},
     "security": {"signing_keys_rotate", "data_keys_rotate", "revoke_everything"},
     "delete_tenant": {"tenant_delete"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,10 @@ import uvicorn
 
 from mcp_runtime.gateway.app import Gateway
 from mcp_runtime.gateway.settings import GatewaySettings
+from mcp_runtime.ports.memory_tasks import MemoryTasks
 from mcp_runtime.ports.sessions import Sessions
+from mcp_runtime.ports.tasks import Journal, Outcome, TaskOrder
+from mcp_runtime.protocol import ladder
 from tests.mcp_runtime.gateway import world as the_world
 from tests.mcp_runtime.gateway.world import ADA, META, MODERN, World
 
@@ -59,9 +62,9 @@ class Door:
     ) -> httpx2.Response:
         """One well-formed request of 2026-07-28."""
         given = params or {}
-        name = given.get("name", given.get("uri"))
+        name = given.get("name", given.get("uri", given.get("taskId")))
         repeated = {"mcp_protocol_version": MODERN, "mcp_method": method}
-        if isinstance(name, str) and method in ("tools/call", "prompts/get", "resources/read"):
+        if isinstance(name, str) and method in ladder.NAMED_BY:
             repeated["mcp_name"] = name
         return await self.post(request(method, given, meta=meta), path=path, token=token, **(repeated | headers))
 
@@ -82,13 +85,20 @@ def request(method: str, params: dict[str, object], *, meta: dict[str, object] |
 
 
 @contextlib.asynccontextmanager
-async def opened(world: World, sessions: Sessions | None = None, **settings: Any) -> AsyncIterator[Door]:
-    """Serve `world` until the block ends."""
+async def opened(
+    world: World, sessions: Sessions | None = None, *, tasks: bool = False, **settings: Any
+) -> AsyncIterator[Door]:
+    """Serve `world` until the block ends; with `tasks`, calls may go on in the background."""
     lines: list[bytes] = []
     chosen = GatewaySettings(public_url="https://mcp.example.com", allowed_hosts=("127.0.0.1",), **settings)
+
+    def run(order: TaskOrder, journal: Journal) -> Awaitable[Outcome]:
+        return gateway.run_task(order, journal)
+
     gateway = Gateway(
-        world.catalogue, world.credentials, world.sandboxes, chosen, outlet=lines.append, sessions=sessions
-    )
+        world.catalogue, world.credentials, world.sandboxes, chosen, outlet=lines.append, sessions=sessions,
+        tasks=MemoryTasks(run) if tasks else None,
+    )  # fmt: skip
     config = uvicorn.Config(
         gateway,
         port=0,

@@ -32,7 +32,7 @@ def world() -> World:
     return world
 
 
-@pytest.mark.protocol("TK-02", "TK-03", "TK-04", "TK-05", "TK-07", "TK-08", "TK-09", status="later")
+@pytest.mark.protocol("TK-04")
 @pytest.mark.parametrize("capabilities", [TASKS, {}], ids=["asked for", "not asked for"])
 @pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel", "tasks/result", "tasks/list"])
 async def test_without_the_extension_there_are_no_tasks(
@@ -44,7 +44,7 @@ async def test_without_the_extension_there_are_no_tasks(
     assert answer.json()["error"]["code"] == -32601
 
 
-@pytest.mark.protocol("TK-04", "TK-06", status="later")
+@pytest.mark.protocol("TK-01", "TK-04")
 async def test_whoever_could_take_a_task_gets_the_result(door: Door) -> None:
     params: dict[str, object] = {"name": "add", "arguments": {"a": 1, "b": 2}, "task": {"ttl": 1}}
 

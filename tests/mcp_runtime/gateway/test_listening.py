@@ -34,10 +34,11 @@ async def pair(request: pytest.FixtureRequest, world: World, redis_url: str) -> 
 
 @contextlib.asynccontextmanager
 async def listening(
-    door: Door, wanted: dict[str, object], *, id: object = "s1"
+    door: Door, wanted: dict[str, object], *, id: object = "s1", capabilities: dict[str, object] | None = None
 ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
     """The messages of one stream, the acknowledgement first."""
-    body = {**request("subscriptions/listen", {"notifications": wanted}), "id": id}
+    meta: dict[str, object] = {f"{META}clientCapabilities": capabilities or {}}
+    body = {**request("subscriptions/listen", {"notifications": wanted}, meta=meta), "id": id}
     headers = {
         "accept": ACCEPT,
         "authorization": f"Bearer {ADA}",
