@@ -239,6 +239,8 @@ def judged(call: Call) -> tuple[Tool, dict[str, object]] | ToolResult:
     if tool is None:
         raise UnknownTool(name)
     call.record.name = name
+    if tool.guard is not None:
+        tool.guard.admit(call.principal, call.record.request_id, counted=call.task is None)
     arguments = params.get("arguments")
     if arguments is None:
         arguments = {}

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mcp_runtime.gateway.plans import CompiledPlan, PlanError
+from mcp_runtime.gateway.policies import Windows
 from mcp_runtime.ports.plans import Catalogue, PlanDocument
 from mcp_runtime.ports.sandboxes import Sandboxes
 
@@ -45,6 +46,7 @@ class Plans:
         self._catalogue = catalogue
         self._sandboxes = sandboxes
         self._remotes = remotes
+        self._windows = Windows()  # not the plan's: what callers used of their rates outlives a publish
         self._now = now
         self._on_change = on_change
         self._tasks = tasks
@@ -114,7 +116,7 @@ class Plans:
         return plan
 
     def _compile(self, document: PlanDocument) -> CompiledPlan:
-        return CompiledPlan(document, self._sandboxes, self._remotes, tasks=self._tasks)
+        return CompiledPlan(document, self._sandboxes, self._remotes, tasks=self._tasks, windows=self._windows)
 
     def _keep(self, key: Key, plan: CompiledPlan | None) -> None:
         if plan is None:

@@ -23,6 +23,7 @@ from mcp_runtime.connectors.python import PythonUpstream
 from mcp_runtime.connectors.static import StaticUpstream
 from mcp_runtime.connectors.upstream import Upstream
 from mcp_runtime.connectors.withheld import WithheldArguments
+from mcp_runtime.gateway.policies import Guard, Windows
 from mcp_runtime.gateway.task_traits import TaskTraits, task_traits
 from mcp_runtime.gateway.task_wire import EXTENSION, LEGACY_CAPABILITY
 from mcp_runtime.ports.plans import Component, Member, PlanDocument
@@ -69,6 +70,8 @@ class Tool:
     """Why it cannot be called, when its schema is not usable."""
     task: TaskTraits | None = None
     """How it runs in the background; None where it does not."""
+    guard: Guard | None = None
+    """The endpoint's policies for it; None where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +104,15 @@ class CompiledPlan:
     """One published version. Immutable, but for lists that are encoded when first asked for."""
 
     def __init__(
-        self, document: PlanDocument, sandboxes: Sandboxes, remotes: Remotes | None = None, *, tasks: bool = False
+        self,
+        document: PlanDocument,
+        sandboxes: Sandboxes,
+        remotes: Remotes | None = None,
+        *,
+        tasks: bool = False,
+        windows: Windows | None = None,
     ) -> None:
-        """Without `tasks` nothing runs in the background here, whatever tools say."""
+        """Without `tasks` nothing runs in the background here, whatever tools say. `windows` outlive the plan."""
         self.tenant_id = document.tenant_id
         self.endpoint_id = document.endpoint_id
         self.version = document.version
@@ -118,8 +127,11 @@ class CompiledPlan:
         for component in (*document.tools, *document.resources, *document.resource_templates, *document.prompts):
             if not 0 <= component.member < len(upstreams):
                 raise PlanError(f"A component names member {component.member} of {len(upstreams)}.")
+        windows = Windows() if windows is None else windows
         self.tools = {
-            _text(one, "name"): _tool(one, upstreams[one.member], document.members[one.member], tasks=tasks)
+            _text(one, "name"): _tool(
+                one, upstreams[one.member], document.members[one.member], _guard(one, document, windows), tasks=tasks
+            )
             for one in document.tools
         }
         self.tasks = any(tool.task is not None for tool in self.tools.values())
@@ -313,7 +325,16 @@ def _upstream(member: Member, sandboxes: Sandboxes, remotes: Remotes | None) -> 
     raise PlanError(f"A member of kind {member.kind!r} cannot be served by this version of the gateway.")
 
 
-def _tool(component: Component, upstream: Upstream, member: Member, *, tasks: bool) -> Tool:
+def _guard(component: Component, document: PlanDocument, windows: Windows) -> Guard | None:
+    if not component.policies:
+        return None
+    if not all(0 <= index < len(document.policies) for index in component.policies):
+        raise PlanError("A tool names a policy that the plan does not have.")
+    policies = [document.policies[index] for index in component.policies]
+    return Guard(_text(component, "name"), policies, endpoint_id=document.endpoint_id, windows=windows)
+
+
+def _tool(component: Component, upstream: Upstream, member: Member, guard: Guard | None, *, tasks: bool) -> Tool:
     schema = component.definition.get("inputSchema")
     fault = None
     marks: tuple[param_headers.Mark, ...] = ()
@@ -327,7 +348,9 @@ def _tool(component: Component, upstream: Upstream, member: Member, *, tasks: bo
     traits = task_traits(component.definition) if tasks else None
     if component.fixed or component.hidden:
         upstream = WithheldArguments(upstream, fixed=component.fixed, hidden=component.hidden)
-    return Tool(upstream, component.upstream_name, validator, marks, fault, traits)
+    if guard is not None:
+        upstream = guard.bounded(upstream)
+    return Tool(upstream, component.upstream_name, validator, marks, fault, traits, guard)
 
 
 def _template(component: Component, upstream: Upstream) -> Template:

@@ -11,6 +11,7 @@ from mcp_runtime.gateway.conversation import Conversation, find_conversation
 from mcp_runtime.gateway.dispatch import Call, answer_at_once, encode
 from mcp_runtime.gateway.dispatch import answer as dispatch
 from mcp_runtime.gateway.events import CallEvents
+from mcp_runtime.gateway.policies import RateLimited
 from mcp_runtime.gateway.services import JSON, Services, Visit, error_message
 from mcp_runtime.protocol import codec, ladder
 from mcp_runtime.protocol.errors import McpError
@@ -188,7 +189,8 @@ class Post:
     async def _send_error(self, error: McpError, request_id: ladder.RequestId | None, *, modern: bool) -> None:
         self._visit.note(error)
         body = error_message(error, request_id, legacy=not modern)
-        await self._send_json(error.status if modern else error.legacy_status, body)
+        later = [(b"retry-after", b"%d" % error.retry_after)] if isinstance(error, RateLimited) else ()
+        await self._send_json(error.status if modern else error.legacy_status, body, later)
 
     async def _send_nothing(self) -> None:
         self._visit.record.status = 202

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
@@ -49,6 +49,41 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     static: Static | None = None
 
 
+class Callers(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Some of those who call: any of the two says so."""
+
+    subjects: tuple[str, ...] = ()
+    """`Principal.subject` or `Principal.client_id`: API keys, members, programs."""
+    roles: tuple[str, ...] = ()
+
+
+class Rate(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """So many calls in so many seconds."""
+
+    calls: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+    seconds: Annotated[int, msgspec.Meta(ge=1, le=31 * 24 * 3600)]
+    per: Annotated[tuple[Literal["principal", "key", "tool"], ...], msgspec.Meta(max_length=3)] = ("principal",)
+    """What is counted apart; nothing counts all calls of the policy's tools together. `key` is the API key, or the
+    program that a person calls with."""
+
+
+class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an endpoint asks of the calls of some of its tools. What is not set is not asked."""
+
+    name: str
+    allow: Callers | None = None
+    """Only these may call."""
+    deny: Callers | None = None
+    """These may not, even when allowed."""
+    scopes: tuple[str, ...] = ()
+    """The credential has all of them."""
+    rate: Rate | None = None
+    seconds: float | None = None
+    """How long an answer may take."""
+    max_bytes: int | None = None
+    """How large the server's result may be, as JSON."""
+
+
 class Component(msgspec.Struct, frozen=True, omit_defaults=True):
     """A tool, resource, template or prompt as clients see it, and where it really lives."""
 
@@ -62,6 +97,8 @@ class Component(msgspec.Struct, frozen=True, omit_defaults=True):
     """Arguments that every call of the tool has, with these values."""
     hidden: tuple[str, ...] = ()
     """Arguments that clients may not send, the fixed ones among them. They are not in the definition's schema."""
+    policies: tuple[int, ...] = ()
+    """Indices into `PlanDocument.policies`."""
 
 
 class PlanDocument(msgspec.Struct, frozen=True):
@@ -80,6 +117,7 @@ class PlanDocument(msgspec.Struct, frozen=True):
     resources: tuple[Component, ...] = ()
     resource_templates: tuple[Component, ...] = ()
     prompts: tuple[Component, ...] = ()
+    policies: tuple[Policy, ...] = ()
     live: bool = False
     """The one member lists and finds its components itself, at each request: a server that is run alone, whose
     components may change while it runs and differ by caller. The lists above are then empty."""
