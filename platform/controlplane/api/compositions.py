@@ -130,6 +130,7 @@ class ShownComponentSerializer(serializers.Serializer[Any]):
     original = serializers.JSONField(allow_null=True, help_text="What the server says; null when that is the same.")
     fixed = serializers.JSONField(help_text="Arguments that every call has.")
     hidden = serializers.ListField(child=serializers.CharField(), help_text="Arguments that clients may not send.")
+    policies = serializers.ListField(child=serializers.CharField(), help_text="Names of the policies for its calls.")
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
@@ -160,7 +161,9 @@ class VersionSerializer(serializers.ModelSerializer[EndpointVersion]):
 class ChangeSerializer(serializers.Serializer[Any]):
     """Something that clients find different."""
 
-    kind = serializers.CharField(help_text="tools, resources, resource_templates, prompts, members or introduction.")
+    kind = serializers.CharField(
+        help_text="tools, resources, resource_templates, prompts, members, policies or introduction."
+    )
     name = serializers.CharField()
     what = serializers.ChoiceField(["added", "removed", "changed"])
     fields_changed = serializers.ListField(source="fields", child=serializers.CharField())
@@ -216,6 +219,7 @@ def _shown(compiled: Compiled, plan: PlanDocument, kind: str) -> list[dict[str, 
             "original": None if one.definition == (said := own[one.member][one.upstream_name]) else said,
             "fixed": one.fixed,
             "hidden": one.hidden,
+            "policies": [plan.policies[index].name for index in one.policies],
         }
         for one in components
     ]

@@ -16,6 +16,7 @@ from controlplane.composition.findings import Finding, Findings
 from controlplane.composition.names import Claim, settle
 from controlplane.composition.naming import prefixed, prefixed_uri
 from controlplane.composition.overrides import Overridden, overridden
+from controlplane.composition.policies import governed
 from controlplane.composition.selection import selector
 from controlplane.composition.soundness import check
 from mcp_runtime.ports.apis import Api
@@ -102,6 +103,7 @@ def compile_plan(
         kind: tuple(_component(claim, _KEYS[kind]) for claim in settle(_KINDS[kind], found, composition, findings))
         for kind, found in claims.items()
     }
+    policies, tools = governed(composition, components["tools"], findings, strict=strict)
     name, server_version, instructions = _introduction(endpoint, version, composition, present)
     plan = PlanDocument(
         tenant_id=tenant_id,
@@ -113,10 +115,11 @@ def compile_plan(
         server_version=server_version,
         instructions=instructions,
         members=tuple(_member(server) for server in present),
-        tools=components["tools"],
+        tools=tools,
         resources=components["resources"],
         resource_templates=components["resource_templates"],
         prompts=components["prompts"],
+        policies=policies,
     )
     if not findings.errors:
         with findings.collected():

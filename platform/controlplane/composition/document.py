@@ -12,9 +12,12 @@ import msgspec
 from msgspec import Meta
 
 from controlplane.composition.errors import InvalidComposition
+from mcp_runtime.ports.plans import Rate
+from tenants.roles import Role
 
 MAX_MEMBERS = 200
 MAX_RULES = 1_000
+MAX_POLICIES = 100
 
 Prefix: TypeAlias = Literal["always", "on_conflict", "never"]
 Slug: TypeAlias = Annotated[str, Meta(min_length=1, max_length=50)]
@@ -80,6 +83,34 @@ class MemberSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
         return self.namespace or self.server
 
 
+class CallersSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Some of those who call: any of the two says so."""
+
+    subjects: Names = ()
+    """Identifiers of API keys (`key_…`), members (`usr_…`) and programs."""
+    roles: Annotated[tuple[Role, ...], Meta(max_length=10)] = ()
+
+
+class PolicySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What calls of some tools have to keep to. What is left out is not asked, and costs a call nothing."""
+
+    name: Slug
+    """For refusals, records and history."""
+    tools: Rule = Rule()
+    """Which tools, as clients see them; every tool when empty."""
+    allow: CallersSpec | None = None
+    """Only these may call."""
+    deny: CallersSpec | None = None
+    """These may not, even when allowed."""
+    scopes: Annotated[tuple[Name, ...], Meta(max_length=50)] = ()
+    """The credential has all of them."""
+    rate: Rate | None = None
+    seconds: Annotated[float, Meta(gt=0, le=3_600)] | None = None
+    """How long an answer may take. The time in which a client thinks about a question does not count."""
+    max_bytes: Annotated[int, Meta(ge=1, le=2_147_483_647)] | None = None
+    """How large the server's result may be, as JSON."""
+
+
 class Composition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What an endpoint is made of. The order of members is the order of lists."""
 
@@ -89,6 +120,7 @@ class Composition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     """Whether names that common clients refuse are made to fit, or kept as the servers spell them."""
     instructions: Text | None = None
     """What the endpoint tells models about itself; the members' own instructions unless set."""
+    policies: Annotated[tuple[PolicySpec, ...], Meta(max_length=MAX_POLICIES)] = ()
 
 
 def read(document: object) -> Composition:
@@ -103,6 +135,16 @@ def read(document: object) -> Composition:
         if member.server in seen:
             raise InvalidComposition(f"The server '{member.server}' is a member twice.", f"$.members[{index}].server")
         seen.add(member.server)
+    named: set[str] = set()
+    for index, policy in enumerate(composition.policies):
+        if policy.name in named:
+            raise InvalidComposition(f"There are two policies '{policy.name}'.", f"$.policies[{index}].name")
+        if not (policy.allow or policy.deny or policy.scopes or policy.rate or policy.seconds or policy.max_bytes):
+            raise InvalidComposition(
+                f"The policy '{policy.name}' asks for nothing: set allow, deny, scopes, rate, seconds or max_bytes.",
+                f"$.policies[{index}]",
+            )
+        named.add(policy.name)
     return composition
 
 

@@ -14,7 +14,7 @@ _KEYS = {"tools": "name", "resources": "uri", "resource_templates": "uriTemplate
 @dataclass(frozen=True, slots=True)
 class Change:
     kind: str
-    """tools, resources, resource_templates, prompts, members or introduction."""
+    """tools, resources, resource_templates, prompts, members, policies or introduction."""
     name: str
     what: str
     """added, removed or changed."""
@@ -48,6 +48,7 @@ def changes(old: dict[str, Any] | None, new: dict[str, Any]) -> list[Change]:
         if old is not None and old.get(key) != new.get(key) and not _is_count(old, new, key)
     ]
     found += _compare("members", _members(old), _members(new))
+    found += _compare("policies", _policies(old), _policies(new))
     for kind in _KEYS:
         found += _compare(kind, _components(old, kind), _components(new, kind))
     return found
@@ -77,6 +78,10 @@ def _members(plan: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
     }
 
 
+def _policies(plan: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    return {policy["name"]: policy for policy in (plan or {}).get("policies", ())}
+
+
 def _components(plan: dict[str, Any] | None, kind: str) -> dict[str, dict[str, Any]]:
     """By public name: the definition, and where it leads."""
     if plan is None:
@@ -88,6 +93,7 @@ def _components(plan: dict[str, Any] | None, kind: str) -> dict[str, dict[str, A
             "upstream_name": component["upstream_name"],
             "fixed": component.get("fixed", {}),
             "hidden": sorted(component.get("hidden", ())),
+            "policies": [plan["policies"][index]["name"] for index in component.get("policies", ())],
         }
         for component in plan[kind]
     }

@@ -20,7 +20,7 @@ def selector(member: MemberSpec, where: str) -> Callable[[Definition, str], bool
 
     Raises CompileError for a pattern that is none.
     """
-    includes, excludes = _matcher(member.include, f"{where}.include"), _matcher(member.exclude, f"{where}.exclude")
+    includes, excludes = matcher(member.include, f"{where}.include"), matcher(member.exclude, f"{where}.exclude")
     everything = not member.include
 
     def wanted(definition: Definition, key: str) -> bool:
@@ -42,7 +42,8 @@ def tags_of(definition: Definition) -> frozenset[str]:
     return frozenset()
 
 
-def _matcher(rule: Rule, where: str) -> Callable[[Collection[str], frozenset[str]], bool]:
+def matcher(rule: Rule, where: str) -> Callable[[Collection[str], frozenset[str]], bool]:
+    """Says for names and tags whether the rule means them. Raises CompileError for a pattern that is none."""
     patterns = [_pattern(pattern, f"{where}.patterns[{index}]") for index, pattern in enumerate(rule.patterns)]
     names, tags = frozenset(rule.names), frozenset(rule.tags)
 
