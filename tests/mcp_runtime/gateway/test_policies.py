@@ -151,6 +151,16 @@ def test_a_call_that_one_policy_refuses_does_not_count_for_another() -> None:
     guarded.admit(ada, "req_1")
 
 
+def test_the_run_of_a_task_counted_when_it_was_made_but_may_be_denied_still() -> None:
+    ada = principal("acme", "ada")
+    guarded = guard(Policy("fair", rate=Rate(1, 60)), now=[0.0])
+    guarded.admit(ada, "req_1")
+    guarded.admit(ada, "req_1", counted=False)
+
+    with pytest.raises(PolicyRefused):
+        guard(Policy("staff", allow=Callers()), now=[0.0]).admit(ada, "req_1", counted=False)
+
+
 def test_calls_of_everybody_count_together_where_nothing_is_counted_apart() -> None:
     guarded = guard(Policy("all", rate=Rate(1, 60, ())), now=[0.0])
     guarded.admit(principal("acme", "ada"), "req_1")
