@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from mcp_runtime.protocol.errors import McpError
 
 _QUESTIONS = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
 ABILITIES = frozenset(_QUESTIONS.values())
+_CHANGES = frozenset(f"notifications/{name}/list_changed" for name in ("tools", "resources", "prompts"))
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +60,8 @@ class Relay(Handlers):
     abilities: dict[str, Any] = field(default_factory=dict)
     """What the clients behind this connection declared."""
     calls: list[Listening] = field(default_factory=list)
+    on_change: Callable[[], None] | None = None
+    """Told that a list of the server changed. What its clients see of that is the endpoint's to say."""
 
     @property
     def capabilities(self) -> dict[str, Any]:
@@ -78,6 +81,10 @@ class Relay(Handlers):
         if method == "notifications/progress":
             if progress is not None:
                 await super().notified(method, params, progress)
+            return
+        if method in _CHANGES:
+            if self.on_change is not None:
+                self.on_change()
             return
         call = self._current()
         if call is not None and call.on_event is not None:

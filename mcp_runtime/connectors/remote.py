@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -55,16 +56,21 @@ class Remotes:
         *,
         connections: Connections | None = None,
         networks: Sequence[str] = (),
+        on_change: Callable[[str, str], None] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`networks` are those that the operator lets tenants reach beside the public Internet."""
+        """`networks` are those that the operator lets tenants reach beside the public Internet. `on_change` is called
+        with the tenant's and the server's id when a server says that a list of its changed, as often as it says so."""
         self.breakers = Breakers(now)
         self.apis = Apis(secrets, networks=networks, now=now, breakers=self.breakers)
         self.lending = Lending(connections or NoConnections(), now=now)
         self._secrets = secrets
         self._networks = networks
+        self._on_change = on_change
         self._now = now
         self._connections: dict[Key, Connection] = {}
+        self._ears: dict[tuple[str, str], Connection] = {}
+        """Which connection to a server without sessions also listens for changes; one does for all."""
         self._leaving: set[Connection] = set()
         """Lost or too old, with calls that may still end well."""
         self._clients: dict[tuple[str, str], httpx2.AsyncClient] = {}
@@ -83,6 +89,7 @@ class Remotes:
                 self._leaving.add(connection)
             self._make_room()
             connection = Connection(remote, abilities, self._secrets, self._client(remote), lent)
+            self._listen(remote, connection)
         self._connections[key] = connection  # the last one is the one used last
         connection.used_at = self._now()
         return connection
@@ -98,6 +105,15 @@ class Remotes:
         clients, self._clients = list(self._clients.values()), {}
         for client in clients:
             await client.aclose()
+
+    def _listen(self, remote: Remote, connection: Connection) -> None:
+        if self._on_change is None:
+            return
+        connection.relay.on_change = partial(self._on_change, remote.tenant_id, remote.server_id)
+        ear = self._ears.get(connection.pool)
+        if ear is None or ear.lost:
+            connection.relay.message = _heard
+            self._ears[connection.pool] = connection
 
     def _client(self, remote: Remote) -> httpx2.AsyncClient:
         """One pool of HTTP connections for each revision: they share an origin, and nothing else shares them."""
@@ -119,6 +135,8 @@ class Remotes:
         for connection in [one for one in self._leaving if not one.relay.calls]:
             self._leaving.discard(connection)  # it says goodbye over its pool, which is closed next time
             self._start(connection.close())
+        for unused in self._ears.keys() - used:
+            del self._ears[unused]
         for unused in self._clients.keys() - used:
             self._start(self._clients.pop(unused).aclose())
 
@@ -322,4 +340,4 @@ def _progress_to(listening: Listening) -> Any:
 
 
 def _heard(message: object) -> None:
-    """That there is a handler asks upstreams for their log messages; `Relay` hands them on."""
+    """That there is a handler asks upstreams for what they say beside their answers; `Relay` hands it on."""

@@ -41,6 +41,7 @@ from controlplane.keys.credentials import DatabaseCredentials
 from controlplane.metrics import endpoint as metrics
 from controlplane.metrics.instruments import Instruments
 from controlplane.providers.bearer import WithTrustedIssuers
+from controlplane.registry.noticing import Refreshes
 from controlplane.tasks.port import DatabaseTasks
 from controlplane.vault.secrets import DatabaseSecrets
 from mcp_runtime.authorization.credentials import KeysAndTokens
@@ -73,7 +74,10 @@ class Runtime:
             ),
             sessions=RedisSessions(settings.REDIS_URL),
             remotes=Remotes(
-                DatabaseSecrets(), connections=DatabaseConnections(), networks=settings.STOA_FETCH_NETWORKS
+                DatabaseSecrets(),
+                connections=DatabaseConnections(),
+                networks=settings.STOA_FETCH_NETWORKS,
+                on_change=Refreshes(),
             ),
             outlet=self._keep,
             tasks=DatabaseTasks(),

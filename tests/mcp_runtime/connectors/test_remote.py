@@ -22,6 +22,7 @@ from mcp_runtime.ports.sandboxes import Asker
 from mcp_runtime.ports.workers import Caller
 from mcp_runtime.protocol.errors import McpError
 from tests.contract.serving import listening, served
+from tests.support import wait_until_async
 
 HERE = ("127.0.0.0/8",)
 Ask = Callable[..., Awaitable[Any]]
@@ -221,6 +222,35 @@ async def test_an_upstream_that_was_restarted_is_called_again(remotes: Remotes) 
 
     assert gone["code"] == "upstream_failed"
     assert answer["structuredContent"] == {"result": 3}
+
+
+@pytest.mark.parametrize("url", ["http", "sse"])
+async def test_a_server_s_changed_list_is_told_while_it_is_in_use(url: str) -> None:
+    told: list[tuple[str, str]] = []
+    remotes = Remotes(MemorySecrets(), networks=HERE, on_change=lambda *ids: told.append(ids))
+    mcp = upstream()
+
+    @mcp.tool
+    def grow() -> None:
+        mcp.tool(lambda: "hello", name="greet")
+
+    async with served(mcp, transport=url) as address:
+        await call(remotes, remote(address), "grow")
+        await wait_until_async(lambda: told)
+        await remotes.aclose()
+
+    assert told[0] == ("ten_1", "srv_1")
+
+
+async def test_one_connection_listens_for_all_to_a_server_without_sessions() -> None:
+    remotes = Remotes(MemorySecrets(), networks=HERE, on_change=lambda *ids: None)
+    async with served(upstream()) as address:
+        for who in ("usr_ada", "usr_ben"):
+            await call(remotes, remote(address), who=caller(who), a=1, b=2)
+        listening = [one for one in remotes._connections.values() if one.relay.message is not None]
+        await remotes.aclose()
+
+    assert len(listening) == 1
 
 
 async def test_each_caller_has_a_session_of_their_own() -> None:
