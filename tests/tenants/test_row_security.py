@@ -74,6 +74,7 @@ def test_no_other_policy_lets_the_application_see_more() -> None:
         "providers_provider",
         "issuer_signingkey",
         "issuer_revokedlogin",
+        "tasks_task",
     }
 
 
@@ -192,6 +193,7 @@ def test_lookup_functions_are_pinned_and_granted_to_the_application_alone() -> N
         "providers_required",  # whether a tenant leaves passwords to its owners
         "registry_due_servers",  # identifiers alone, for the round that asks servers how they are
         "registry_stuck_builds",  # identifiers alone, for the sweep that finds builds nobody works on
+        "tasks_due",  # identifiers alone, for the sweep that finds tasks nobody works on
         "tenants_all",
         "tenants_by_slug",
         "tenants_erase",  # the end of a tenant that is marked as being deleted, by a transaction that acts for it

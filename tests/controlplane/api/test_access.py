@@ -50,7 +50,7 @@ ROUTES = [
 def fill(path: str, tenant: str, revision: str) -> str:
     names = {"tenant": tenant, "server": "weather", "revision": revision, "name": "TOKEN", "key": "key_1"}
     names |= {"login": "grt_1", "program": "cli_1", "endpoint": "weather", "number": "1"}
-    names |= {"provider": "google", "member": "mem_1", "invitation": "inv_1"}
+    names |= {"provider": "google", "member": "mem_1", "invitation": "inv_1", "task": "task_1"}
     return "/api/v1/" + re.sub(r"<\w+:(\w+)>", lambda match: names[match[1]], path)
 
 
