@@ -11,6 +11,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
+from types import TracebackType
 
 import msgspec
 
@@ -165,12 +166,12 @@ class _Bounded:
         else:
             clock = _Clock(self._timed.seconds, asker)
             try:
-                async with clock.deadline:
+                async with clock:
                     raw = await self._upstream.call(
                         method, params, caller=caller, on_event=on_event, asker=clock.ask if asker else None
                     )
             except TimeoutError:
-                if not clock.deadline.expired():
+                if not clock.expired():
                     raise
                 raise _too_long(self._timed.name, self._timed.seconds, caller.request_id) from None
         if self._sized is not None and self._sized.max_bytes is not None and len(raw) > self._sized.max_bytes:
@@ -182,24 +183,39 @@ class _Clock:
     """A deadline that stands still while the client thinks about a question."""
 
     def __init__(self, seconds: float, asker: Asker | None) -> None:
-        self.deadline = asyncio.timeout(seconds)
+        self._deadline = asyncio.timeout(seconds)
         self._asker = asker
         self._open = 0
         self._left = 0.0
+        self._over = False
+        """Questions are put from tasks of their own, which may outlive the call by a moment."""
+
+    async def __aenter__(self) -> None:
+        await self._deadline.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._over = True
+        await self._deadline.__aexit__(kind, error, traceback)
+
+    def expired(self) -> bool:
+        return self._deadline.expired()
 
     async def ask(self, method: str, params: msgspec.Raw) -> msgspec.Raw:
         assert self._asker is not None
         loop = asyncio.get_running_loop()
         self._open += 1
-        if self._open == 1:
-            self._left = (self.deadline.when() or loop.time()) - loop.time()
-            self.deadline.reschedule(None)
+        when = self._deadline.when()
+        if self._open == 1 and when is not None and not self._over:
+            self._left = max(0.0, when - loop.time())
+            self._deadline.reschedule(None)
         try:
             return await self._asker(method, params)
         finally:
             self._open -= 1
-            if self._open == 0 and not self.deadline.expired():
-                self.deadline.reschedule(loop.time() + max(0.0, self._left))
+            if self._open == 0 and not self._over and not self.expired():
+                self._deadline.reschedule(loop.time() + self._left)
 
 
 def _among(callers: Callers, principal: Principal) -> bool:

@@ -148,7 +148,7 @@ def _changes(version: dict[str, Any]) -> None:
     for change in version["changes"]:
         if change["kind"] != "members":
             fields = f" ({', '.join(change['fields_changed'])})" if change["fields_changed"] else ""
-            kind = change["kind"].removesuffix("s").replace("_", " ")
+            kind = "policy" if change["kind"] == "policies" else change["kind"].removesuffix("s").replace("_", " ")
             print(printable(f"{marks[change['what']]} {kind} {change['name']}{fields}"))
 
 

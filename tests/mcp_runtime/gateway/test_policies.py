@@ -211,6 +211,43 @@ async def test_the_time_in_which_a_client_thinks_does_not_count() -> None:
     assert bytes(answer) == b'{"action":"accept"}'
 
 
+async def test_a_call_can_be_cancelled_while_its_question_is_open() -> None:
+    asked = asyncio.Event()
+    questions: list[asyncio.Future[msgspec.Raw]] = []
+
+    class Asking:
+        kind = "python"
+
+        async def call(
+            self,
+            method: str,
+            params: msgspec.Raw,
+            *,
+            caller: Caller,
+            on_event: EventSink | None = None,
+            asker: Asker | None = None,
+        ) -> msgspec.Raw:
+            assert asker is not None
+            questions.append(asyncio.ensure_future(asker("elicitation/create", msgspec.Raw(b"{}"))))
+            return await asyncio.shield(questions[0])
+
+    async def never(method: str, params: msgspec.Raw) -> msgspec.Raw:
+        asked.set()
+        return await asyncio.get_running_loop().create_future()
+
+    upstream = guard(Policy("patient", seconds=60), now=[0.0]).bounded(Asking())
+    caller = Caller(request_id="req_1", subject="key_ada", client_id="key_ada")
+    call = asyncio.ensure_future(upstream.call("tools/call", msgspec.Raw(b"{}"), caller=caller, asker=never))
+    await asked.wait()
+    call.cancel()
+    await asyncio.wait({call})
+    questions[0].cancel()
+    await asyncio.wait({questions[0]})
+
+    assert call.cancelled()
+    assert questions[0].cancelled()
+
+
 def test_a_plan_whose_tool_names_a_policy_that_is_not_there_is_not_served() -> None:
     document = msgspec.structs.replace(governed(Policy("fair", rate=Rate(1, 1))), policies=())
 
