@@ -24,6 +24,7 @@ from controlplane.accounts.tenancy import NotConfirmedError, NotPlatformAdminErr
 from controlplane.api import conditions, rates, repeats
 from controlplane.composition import errors as composition
 from controlplane.connections import errors as connections
+from controlplane.declarative.errors import ConfigurationError, InvalidConfiguration
 from controlplane.issuer.errors import ClientNotFoundError, GrantNotFoundError, InvalidClientError
 from controlplane.keys.services import InvalidKeyError, KeyNotFoundError
 from controlplane.providers.errors import InvalidProvider, NotTested, ProviderNotFound, SignInRefused
@@ -106,6 +107,8 @@ _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (composition.InvalidComposition, 422, "", ""),
     (composition.DraftChanged, 412, "", ""),
     (composition.CompositionError, 409, "", ""),
+    (InvalidConfiguration, 422, "", ""),
+    (ConfigurationError, 409, "", ""),
     (BundleError, 422, "", ""),
     (TaskNotFoundError, 404, "task_not_found", "List what exists: GET …/tasks."),
     (TaskNotOverError, 409, "task_not_over", "Wait for its end, or cancel it."),
@@ -195,7 +198,7 @@ def _domain_problem(error: Exception) -> Problem | None:
             extra = {"permission": error.permission} if isinstance(error, NotPermittedError) else {}
             if isinstance(error, QuotaExceededError):
                 extra = {"limit": error.name}
-            if isinstance(error, composition.InvalidComposition | composition.CompileError):
+            if isinstance(error, composition.InvalidComposition | composition.CompileError | InvalidConfiguration):
                 extra = {"where": error.where}
             headers: dict[str, str] = {}
             if isinstance(error, rates.TooManyRequests):

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView
 from controlplane.api import (
     audit,
     calls,
+    configuration,
     connections,
     endpoints,
     identity,
@@ -29,6 +30,7 @@ from controlplane.registry import converters  # noqa: F401 - registers `name`
 urlpatterns = [
     path("me", tenants.Me.as_view()),
     path("openapi", SpectacularAPIView.as_view(authentication_classes=(), permission_classes=())),
+    path("tenants/<name:tenant>/configuration", configuration.Configuration.as_view()),
     path("tenants/<name:tenant>/servers", servers.Servers.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>", servers.ServerDetail.as_view()),
     path("tenants/<name:tenant>/servers/<name:server>/revisions", servers.Revisions.as_view()),

@@ -15,7 +15,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from controlplane.cli import identity
+from controlplane.cli import configuration, identity
 from controlplane.cli.audit import audit
 from controlplane.cli.endpoints import app as endpoints
 from controlplane.cli.errors import CliError
@@ -43,6 +43,8 @@ app.command(openapi)
 app.command(static)
 app.command(tasks)
 app.command(audit)
+app.command(configuration.export)
+app.command(configuration.apply)
 app.command(identity.logins)
 app.command(identity.revoke_everything)
 app.command(identity.log_in, name="login")

@@ -48,8 +48,8 @@ class Api:
     ) -> Any:
         return self._json(method, path, json=body, headers=headers)
 
-    def upload(self, path: str, file_name: str, data: bytes, fields: dict[str, str]) -> Any:
-        files = {"bundle": (file_name, data, "application/octet-stream")}
+    def upload(self, path: str, file_name: str, data: bytes, fields: dict[str, str], *, part: str = "bundle") -> Any:
+        files = {part: (file_name, data, "application/octet-stream")}
         return self._json("POST", path, files=files, data=fields, timeout=httpx2.Timeout(120.0, connect=10.0))
 
     def follow(self, revision_id: str) -> Iterator[tuple[str, Any]]:

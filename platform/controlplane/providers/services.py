@@ -45,6 +45,8 @@ class Wanted:
     trusts_email: bool = False
     counts_as_second_factor: bool = False
     required: bool = False
+    secret_later: bool = False
+    """A kind that needs its secret may be made without: it is tested, and so switched on, once it has one."""
 
 
 def list_providers() -> list[Provider]:
@@ -191,7 +193,8 @@ def _fill_in(provider: Provider, wanted: Wanted, acting: Principal | None) -> No
         raise InvalidProvider("The client ID is missing, or has characters that no identifier has.")
     if wanted.client_secret is not None and wanted.client_secret and not _is_plain(wanted.client_secret, MAX_SECRET):
         raise InvalidProvider(f"The {kind.secret_label.lower()} has spaces or other characters that none has.")
-    if kind.protocol in ("github", "workos") and not (wanted.client_secret or provider.fingerprint):
+    needs_secret = kind.protocol in ("github", "workos") and not wanted.secret_later
+    if needs_secret and not (wanted.client_secret or provider.fingerprint):
         raise InvalidProvider(f"{kind.label} needs the {kind.secret_label.lower()} too.")
     provider.rules = [_rule(rule, acting) for rule in wanted.rules]
     if len(provider.rules) > MAX_RULES:

@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "controlplane.connections",
     "controlplane.tasks",
     "controlplane.providers",
+    "controlplane.declarative",
     "controlplane.api",
     "controlplane.dashboard",
     "controlplane.cli",

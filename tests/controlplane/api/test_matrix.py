@@ -28,6 +28,8 @@ OPEN = {"me", "openapi", ""}
 T = "tenants/<name:tenant>"
 E = f"{T}/endpoints/<name:endpoint>"
 MATRIX = {
+    f"get {T}/configuration": "servers:write",
+    f"post {T}/configuration": "servers:write",
     f"get {T}/servers": "servers:read",
     f"post {T}/servers": "servers:write",
     f"get {T}/servers/<name:server>": "servers:read",

@@ -53,6 +53,7 @@ PAGES: dict[str, set[str]] = {
 """The page's name, and the operations that do what its forms do."""
 
 ONLY_IN_THE_API = {
+    "configuration_apply": "a file is applied by who keeps it: with `stoa apply`, or a pipeline",
     "endpoints_preview_composition": "changes nothing; the endpoint's page shows the same list",
     "openapi_preview": "changes nothing; the form says what it found when it saves",
     "remotes_probe": "changes nothing; the form says what answered when it saves",

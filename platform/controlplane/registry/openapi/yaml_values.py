@@ -40,14 +40,27 @@ class NotPlain(ValueError):
     """Something that JSON has no word for."""
 
 
-def load(text: bytes) -> Any:
-    """The first document's value. Raises yaml.YAMLError, UnicodeDecodeError, TooLarge, TooDeep, NotPlain."""
-    reader = _Reader()
+def load(text: bytes, *, strict: bool = False) -> Any:
+    """The first document's value. Raises yaml.YAMLError, UnicodeDecodeError, TooLarge, TooDeep, NotPlain.
+
+    `strict` is for files of our own format: aliases, merges, repeated keys and a second document are refused.
+    """
+    reader = _Reader(strict=strict)
+    ended = False
     for event in yaml.parse(text, Loader=_PARSER):
+        if ended and isinstance(event, yaml.DocumentStartEvent):
+            raise NotPlain("a second document begins")
         if isinstance(event, yaml.DocumentEndEvent):
-            break
+            if not strict:
+                break
+            ended = True
         reader.take(event)
     return reader.root[0] if reader.root else None
+
+
+def is_text(text: str) -> bool:
+    """Whether it reads as itself without quotes, as far as numbers and words go."""
+    return isinstance(_plain(text), str)
 
 
 class _Frame:
@@ -63,8 +76,9 @@ class _Frame:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool) -> None:
         self.root: list[Any] = []
+        self._strict = strict
         self._open: list[_Frame] = [_Frame(self.root, None, 0)]
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._values = 0
@@ -94,6 +108,8 @@ class _Reader:
             self._put(frame.value)
 
     def _alias(self, anchor: str) -> None:
+        if self._strict:
+            raise NotPlain(f"*{anchor} is an alias; write out what it repeats")
         if anchor not in self._anchors:
             raise NotPlain(f"*{anchor} stands inside of what it repeats, or before it")
         value, size = self._anchors[anchor]
@@ -107,6 +123,8 @@ class _Reader:
             frame.value.append(value)
         elif frame.key is None:
             frame.key = _key(value)
+            if self._strict and (frame.key == "<<" or frame.key in frame.value):
+                raise NotPlain(f"the key '{frame.key[:80]}' stands there twice, or merges")
         elif frame.key == "<<":
             _merge(frame.value, value)
             frame.key = None
@@ -126,6 +144,11 @@ def _scalar(event: Any) -> Any:
         return text
     if event.tag not in _PLAIN_TAGS:
         raise NotPlain(f"the tag {event.tag} is not known")
+    return _plain(text)
+
+
+def _plain(text: str) -> Any:
+    """What it says without quotes."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
