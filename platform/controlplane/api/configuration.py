@@ -25,14 +25,14 @@ from mcp_runtime.sandbox.store import Store
 from tenants.context import acting_for
 
 
-class ConfigurationSerializer(serializers.Serializer[Any]):
+class ConfigurationFileSerializer(serializers.Serializer[Any]):
     document = serializers.FileField(allow_empty_file=True, max_length=200, help_text="YAML or JSON, up to 6 MB.")
     prune = serializers.BooleanField(
         default=False, help_text="Delete what a section that the document has does not name."
     )
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class AppliedChangeSerializer(serializers.Serializer[Any]):
     section = serializers.CharField()
     name = serializers.CharField()
     action = serializers.ChoiceField(["create", "update", "unchanged", "delete"])
@@ -44,7 +44,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
 
 class AppliedSerializer(serializers.Serializer[Any]):
     dry_run = serializers.BooleanField()
-    changes = ChangeSerializer(many=True)
+    changes = AppliedChangeSerializer(many=True)
 
 
 class Configuration(TenantView):
@@ -71,12 +71,12 @@ class Configuration(TenantView):
     @extend_schema(
         operation_id="configuration_apply",
         parameters=[OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="Do everything, then undo it.")],
-        request=ConfigurationSerializer,
+        request=ConfigurationFileSerializer,
         responses=AppliedSerializer,
     )
     def post(self, request: Request) -> Response:
         """Make the tenant what the document says: all of it, or nothing. What is so already is left as it is."""
-        given = ConfigurationSerializer(data=request.data)
+        given = ConfigurationFileSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         wanted = document.read(texts.load(given.validated_data["document"].read(texts.MAX_BYTES + 1)))
         way = Way(
