@@ -52,21 +52,19 @@ def export(store: Store, *, acting: Principal) -> Configuration:
 def server_spec(server: Server, store: Store) -> ServerSpec:
     """As it is. One that has no revision yet is only registered."""
     secrets = tuple(sorted({*set_secrets(server), *expected_secrets(server)}))
-    match server.kind:
-        case Server.Kind.PYTHON:
-            return _python(server, store, secrets)
-        case Server.Kind.REMOTE:
-            return _remote(server, secrets)
-        case Server.Kind.OPENAPI:
-            return _openapi(server, store, secrets)
-        case Server.Kind.STATIC:
-            revision = server.current_revision
-            return StaticServer(secrets=secrets, document=read_document(revision.source if revision else {}))
+    if server.kind == Server.Kind.PYTHON:
+        return _python(server, store, secrets)
+    if server.kind == Server.Kind.REMOTE:
+        return _remote(server, secrets)
+    if server.kind == Server.Kind.OPENAPI:
+        return _openapi(server, store, secrets)
+    revision = server.current_revision
+    return StaticServer(secrets=secrets, document=read_document(revision.source if revision else {}))
 
 
 def endpoint_spec(endpoint: Endpoint) -> EndpointSpec:
     """As published. A draft that was never published is one here too; later drafts are nobody's configuration yet."""
-    if endpoint.published_id is None:
+    if endpoint.published is None:
         return EndpointSpec(composition=endpoints.drafted(endpoint), draft=True)
     return EndpointSpec(composition=endpoints.composed(endpoint))
 
