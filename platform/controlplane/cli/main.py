@@ -17,14 +17,18 @@ from cyclopts import App, CycloptsError, Parameter
 
 from controlplane.cli import configuration, identity
 from controlplane.cli.audit import audit
+from controlplane.cli.connections import app as connections
 from controlplane.cli.endpoints import app as endpoints
 from controlplane.cli.errors import CliError
 from controlplane.cli.keys import app as keys
 from controlplane.cli.members import app as members
 from controlplane.cli.openapi import app as openapi
+from controlplane.cli.providers import app as providers
 from controlplane.cli.remotes import app as remote
 from controlplane.cli.static import app as static
 from controlplane.cli.tasks import app as tasks
+from controlplane.cli.tenant import app as tenant_app
+from controlplane.cli.tenant import programs
 
 app = App(
     name="stoa",
@@ -42,6 +46,10 @@ app.command(remote)
 app.command(openapi)
 app.command(static)
 app.command(tasks)
+app.command(connections)
+app.command(providers)
+app.command(programs)
+app.command(tenant_app)
 app.command(audit)
 app.command(configuration.export)
 app.command(configuration.apply)

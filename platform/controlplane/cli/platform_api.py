@@ -34,6 +34,11 @@ class Api:
     def __exit__(self, *exception: object) -> None:
         self._client.close()
 
+    @property
+    def tenant_url(self) -> str:
+        """The tenant itself, whose address has no slash at its end."""
+        return str(self._client.base_url).rstrip("/")
+
     def get(self, path: str) -> Any:
         return self._json("GET", path)
 
@@ -108,7 +113,7 @@ def _refused(answer: httpx2.Response) -> CliError:
     detail = json.dumps(fields) if fields else f"At {where}:" if (where := problem.get("where")) else ""
     if answer.status_code >= 500:
         hint = f"{hint} (request {problem.get('request_id')})"
-    return CliError(message, hint=hint, detail=detail)
+    return CliError(message, hint=hint, detail=detail, code=str(problem.get("code") or ""))
 
 
 @contextmanager
