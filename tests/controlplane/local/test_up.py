@@ -177,7 +177,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_has_everything(ho
 def test_a_stop_while_it_is_starting_leaves_nothing(home: Path) -> None:
     log = home.parent / "up.log"
     process = start_up(home, log)
-    wait_until(lambda: list((home / "run").glob("processes-*")) and "postgres" in processes(home), 60)
+    wait_until(lambda: list((home / "run").glob("processes-*.json")) and "postgres" in processes(home), 60)
     below = descendants(process.pid)
 
     process.send_signal(signal.SIGTERM)
