@@ -35,7 +35,7 @@ async def opened() -> AsyncIterator[Engine]:
     def compiled(document: PlanDocument) -> CompiledPlan:
         return CompiledPlan(document, sandboxes, remotes, tasks=True)
 
-    await runner.start()
+    await asyncio.gather(runner.start(), sessions.start())
     try:
         yield Engine(version_of, compiled, hub.announce)
     finally:
