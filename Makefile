@@ -29,8 +29,7 @@ up: install ## Start everything on this machine, with a demo; Ctrl-C stops it
 install: $(STAMP) ## Install what is locked into .venv (up and test do it by themselves)
 
 test: check ## Check, then run every test
-	@# In the order of the tree: the long ones (browser, conformance) are not left for the end, when nothing can run beside them.
-	$(VENV)/bin/python -m pytest --numprocesses $(AT_ONCE) --dist loadfile --no-loadscope-reorder \
+	$(VENV)/bin/python -m pytest --numprocesses $(AT_ONCE) --dist loadfile \
 		--durations 30 --durations-min 5 $(ARGS)
 
 conformance: install ## Run the official MCP suite against a platform of its own
