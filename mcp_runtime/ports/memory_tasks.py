@@ -127,7 +127,7 @@ class MemoryTasks:
             outcome = await self._execute(order, kept.journal)
         except LeaseLost:
             return
-        except Exception:
+        except Exception:  # nobody awaits this run: what it raises has to end the task, or its client waits for ever
             log.exception("The task %s failed inside the gateway.", kept.task.id)
             outcome = ErrorBody(-32603, "The platform failed to run this task.")
         if kept.task.over:

@@ -94,7 +94,7 @@ class Engine:
                 await self._run(claim)
         except DatabaseError as error:
             log.warning("Task %s is left to a sweep: %s", task_id, error)
-        except Exception:
+        except Exception:  # one task's fault is no other's: the engine goes on
             log.exception("Task %s failed inside the engine; its lease ends by itself.", task_id)
         finally:
             del self._places[task_id]
