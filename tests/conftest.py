@@ -14,9 +14,11 @@ from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
+from xdist.remote import Producer
 
 from controlplane.local.pytest_plugin import TestServices
 from controlplane.settings.databases import postgres
+from tests.support import scheduling
 from tests.support.platform import RunningPlatform, platform, temporary_home
 
 pytest_plugins = ["tests.support.cast"]
@@ -27,6 +29,14 @@ if "CI" not in os.environ:  # there Hypothesis has a profile that says the same,
 
 KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
 """What `migrate` fills; emptying it would leave the next test a database that no installation has."""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> scheduling.PlatformOnce | None:
+    return scheduling.PlatformOnce(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    scheduling.check(items)
 
 
 @pytest.fixture(scope="session")
