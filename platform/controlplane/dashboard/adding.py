@@ -69,11 +69,9 @@ def add_elsewhere(request: PageRequest, tenant: str, kind: str) -> HttpResponse:
     return done(request, f"{name} is there: this is what it offers.", "server", tenant=tenant, name=name)
 
 
-@page("servers:write", write="servers:write", waits=True)
+@page("servers:write", write="servers:write", waits=True, back="server")
 def refresh(request: PageRequest, tenant: str, name: str) -> HttpResponse:
     """Ask a saved one what it offers now."""
-    if request.method != "POST":
-        raise Http404
     acting = request.principal
     with acting_for(acting.tenant):
         server = services.find_server(name)

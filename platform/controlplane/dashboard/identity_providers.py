@@ -68,11 +68,9 @@ def identity_provider(request: PageRequest, tenant: str, name: str) -> HttpRespo
     return done(request, message, "identity_provider", tenant=tenant, name=name)
 
 
-@page("tenant:write", write="tenant:write", waits=True)
+@page("tenant:write", write="tenant:write", waits=True, back="identity_provider")
 def check(request: PageRequest, tenant: str, name: str) -> HttpResponse:
     """Fetch what it publishes; the page shows each step."""
-    if request.method != "POST":
-        raise Http404
     try:
         attempt = testing.check(request.principal.tenant, name, acting=request.principal)
     except ProviderNotFound as error:

@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from controlplane.accounts.models import User
@@ -66,12 +67,13 @@ Page = Callable[..., HttpResponse]
 
 
 def page(
-    read: str, *, write: str | None = None, waits: bool = False
+    read: str, *, write: str | None = None, waits: bool = False, back: str = ""
 ) -> Callable[[View[P]], Callable[..., HttpResponse]]:
     """A page of one tenant, for members whose role has the permission `read`; for everyone else it does not exist.
 
     With `write` it takes POST too, for who has that permission as well. The view runs inside `acting_for` the tenant,
     in one transaction; one that `waits` for others opens its own. A refusal of a POST becomes a message on the page.
+    One that is only sent to, by a button, names the page of the button in `back`: who looks at it is led there.
     """
     methods = ["GET", "HEAD"] if write is None else ["GET", "HEAD", "POST"]
 
@@ -81,6 +83,8 @@ def page(
         @wraps(view)
         def admitted(request: HttpRequest, tenant: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             asked = _admitted(request, tenant, read, write)
+            if back and request.method != "POST":
+                return redirect(reverse(back, kwargs={"tenant": tenant, **kwargs}))
             try:
                 with serving(new_id("req")):
                     if waits:
@@ -95,7 +99,8 @@ def page(
                 if request.method != "POST":
                     raise
                 messages.error(request, told(error))
-                return redirect(request.get_full_path())
+                here = reverse(back, kwargs={"tenant": tenant, **kwargs}) if back else request.get_full_path()
+                return redirect(here)
 
         return admitted
 

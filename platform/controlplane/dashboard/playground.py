@@ -31,7 +31,7 @@ def playground(request: PageRequest, tenant: str, name: str) -> HttpResponse:
 
 
 @require_POST
-@page("mcp:call", write="mcp:call")
+@page("mcp:call", write="mcp:call", back="playground")
 def token(request: PageRequest, tenant: str, name: str) -> HttpResponse:
     """For the page's own script: `{access_token, expires_in}`."""
     found = services.find_endpoint(name)

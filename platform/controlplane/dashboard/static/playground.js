@@ -39,7 +39,7 @@ async function credential() {
   if (token === null || Date.now() > expires) {
     const csrf = root.querySelector("[name=csrfmiddlewaretoken]").value;
     const answer = await fetch(root.dataset.token, { method: "POST", headers: { "X-CSRFToken": csrf } });
-    if (!answer.ok) {
+    if (!answer.ok || answer.redirected) {
       throw new Error("Sign in again: the session is over, or you may not call this endpoint any longer.");
     }
     const given = await answer.json();
