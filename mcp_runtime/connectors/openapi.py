@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import httpx2
@@ -29,6 +30,7 @@ from mcp_runtime.ports.credentials import Secrets
 from mcp_runtime.ports.sandboxes import Asker, EventSink
 from mcp_runtime.ports.workers import Caller
 from mcp_runtime.protocol.errors import InvalidParams, UnknownResource, UnknownTool
+from mcp_runtime.protocol.trace_context import parse
 from mcp_runtime.protocol.uri_templates import UriTemplate
 
 IDLE_SECONDS = 300.0
@@ -151,7 +153,7 @@ class ApiUpstream:
         if method == "tools/call":
             result = await self._call_tool(decoded, caller)
         elif method == "resources/read":
-            result = await self._read(str(decoded.get("uri")), caller)
+            result = await self._read(decoded, caller)
         else:
             raise InvalidParams(f"This server has nothing for {method}.")
         return msgspec.Raw(msgspec.json.encode(result))
@@ -165,10 +167,11 @@ class ApiUpstream:
             outgoing = self._request(operation, params.get("arguments") or {})
         except ToolError as error:
             return refused(str(error))
-        response = await self._sent(operation, outgoing, caller)
+        response = await self._sent(operation, _traced(outgoing, params), caller)
         return tool_result(response, operation, name)
 
-    async def _read(self, uri: str, caller: Caller) -> dict[str, Any]:
+    async def _read(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        uri = str(params.get("uri"))
         found = self._resource(uri)
         if found is None:
             raise UnknownResource(uri)
@@ -177,7 +180,7 @@ class ApiUpstream:
             outgoing = self._request(operation, values)
         except ToolError as error:
             raise InvalidParams(str(error)) from None
-        return read_result(await self._sent(operation, outgoing, caller), uri, caller.request_id)
+        return read_result(await self._sent(operation, _traced(outgoing, params), caller), uri, caller.request_id)
 
     def _resource(self, uri: str) -> tuple[Operation, dict[str, str]] | None:
         operation = self._api.resources.get(uri)
@@ -236,6 +239,12 @@ class ApiUpstream:
             raise TimeoutError from error
         except (httpx2.HTTPError, OSError) as error:
             raise ClientError(f"The API could not be reached: {type(error).__name__}.") from error
+
+
+def _traced(outgoing: Outgoing, params: Mapping[str, Any]) -> Outgoing:
+    """With the caller's trace context, where it has one, as the HTTP header that APIs know it by."""
+    trace = parse(params.get("_meta", {}).get("traceparent"))
+    return outgoing if trace is None else replace(outgoing, headers={**outgoing.headers, "traceparent": str(trace)})
 
 
 def arguments_of(operation: Operation) -> Arguments:

@@ -233,6 +233,9 @@ def _order(call: Call, tool: Tool, record: list[tuple[str, msgspec.Raw]]) -> Tas
     request, plan = call.request, call.plan
     assert tool.task is not None
     params = {key: value for key, value in request.params.items() if key != "task"}
+    if call.record.trace is not None:
+        meta = params.get("_meta")
+        params["_meta"] = {**(meta if isinstance(meta, dict) else {}), "traceparent": call.record.trace.goes_on()}
     return TaskOrder(
         principal=call.principal,
         tenant=call.record.tenant,

@@ -309,6 +309,9 @@ async def _use(
             if member in request.params:
                 params[member] = request.params[member]
     meta = _passed_on(request.params.get("_meta"))
+    trace = call.record.trace
+    if trace is not None:
+        meta["traceparent"] = trace.ask_server()
     if meta:
         params["_meta"] = meta
     try:
@@ -321,6 +324,8 @@ async def _use(
         )
     finally:
         call.record.credential = call.events.credential
+        if trace is not None:
+            trace.server_answered()
     try:
         if call.rounds and _INPUT_REQUIRED_MARK.search(raw):
             # The words may be part of an ordinary result, which is then no InputRequired.

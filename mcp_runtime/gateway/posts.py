@@ -65,8 +65,7 @@ class Post:
 
     async def _serve_request(self, request: ladder.Request) -> None:
         visit, conversation = self._visit, self._conversation
-        visit.record.method = request.method
-        visit.record.protocol = request.revision.name
+        visit.begin(request, self._services.settings)
         try:
             ready = answer_at_once(request, visit.plan, self._services.pages, visit.principal)
             if ready is not None:

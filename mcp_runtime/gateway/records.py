@@ -11,7 +11,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from mcp_runtime.gateway.tracing import Trace
 from mcp_runtime.protocol import codec
+from mcp_runtime.protocol.errors import McpError
 
 log = logging.getLogger("stoa.gateway")
 
@@ -50,6 +52,16 @@ class CallRecord(msgspec.Struct, omit_defaults=True):
     dropped: int = 0
     """Notifications that a slow client never got."""
     ms: float = 0.0
+    trace: Trace | None = None
+    """None where nothing is traced, and for what was refused before it was read."""
+
+    def note(self, error: McpError) -> None:
+        """Keep an error: the platform's own words, never the client's or the server's."""
+        data = error.data if isinstance(error.data, dict) else {}
+        code = data.get("code")
+        self.outcome = code if isinstance(code, str) and "party" in data else str(error.code)
+        if error.__cause__ is not None:
+            self.reason = str(error.__cause__)[:200]
 
 
 def to_stderr(lines: bytes) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from mcp_runtime.gateway import tracing
 from mcp_runtime.gateway.admission import Address, Head
 from mcp_runtime.gateway.background import Background
 from mcp_runtime.gateway.hub import Hub
@@ -19,7 +20,7 @@ from mcp_runtime.gateway.standing import StandingStreams
 from mcp_runtime.ports.sessions import Session, Sessions
 from mcp_runtime.protocol import codec
 from mcp_runtime.protocol.errors import McpError
-from mcp_runtime.protocol.ladder import RequestId
+from mcp_runtime.protocol.ladder import Request, RequestId
 from mcp_runtime.protocol.messages import ErrorMessage
 from mcp_runtime.transports.asgi import Header, Receive, Send
 from tenants.principal import Principal
@@ -62,13 +63,15 @@ class Visit(msgspec.Struct):
             and session.endpoint_id == self.plan.endpoint_id
         )
 
+    def begin(self, request: Request, settings: GatewaySettings) -> None:
+        """Put into the record what is asked."""
+        self.record.method, self.record.protocol = request.method, request.revision.name
+        if settings.traced_percent is not None:
+            self.record.trace = tracing.begin(request.params.get("_meta"), self.head.sent, settings.traced_percent)
+
     def note(self, error: McpError) -> None:
-        """Put an error into the record: the platform's own words, never the client's or the server's."""
-        data = error.data if isinstance(error.data, dict) else {}
-        code = data.get("code")
-        self.record.outcome = code if isinstance(code, str) and "party" in data else str(error.code)
-        if error.__cause__ is not None:
-            self.record.reason = str(error.__cause__)[:200]
+        """Put an error into the record."""
+        self.record.note(error)
 
 
 def error_message(error: McpError, request_id: RequestId | None, *, legacy: bool) -> bytes:

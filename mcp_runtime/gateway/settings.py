@@ -34,3 +34,5 @@ class GatewaySettings:
     """Seals what clients carry for us: request state and cursors. Gateways of one platform share it."""
     caps: Caps = field(default_factory=Caps)
     page_items: int = PAGE_ITEMS
+    traced_percent: int | None = None
+    """Of the traces that begin here, how many are sampled. None: nothing is traced."""

@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
+from mcp_runtime.gateway import tracing
 from mcp_runtime.gateway.answers import read_question, unusable
 from mcp_runtime.gateway.dispatch import Call, ask_server, sound
 from mcp_runtime.gateway.events import Announce, CallEvents
 from mcp_runtime.gateway.plans import CompiledPlan
-from mcp_runtime.gateway.records import CallRecord
+from mcp_runtime.gateway.records import CallRecord, Outlet
 from mcp_runtime.ports.dialogues import TooManyQuestions, digest
 from mcp_runtime.ports.sandboxes import RunnerUnavailable, UpstreamError, WorkerDied
 from mcp_runtime.ports.tasks import MAX_RESULT_BYTES, Journal, Outcome, TaskOrder
@@ -35,22 +36,27 @@ class CutOff(Exception):
         self.error = error
 
 
-async def run(order: TaskOrder, plan: CompiledPlan | None, journal: Journal, announce: Announce) -> Outcome:
-    """Run the tool to its end. Cancelling the coroutine cancels the tool.
+async def run(
+    order: TaskOrder, plan: CompiledPlan | None, journal: Journal, announce: Announce, outlet: Outlet | None = None
+) -> Outcome:
+    """Run the tool to its end. Cancelling the coroutine cancels the tool. `outlet` gets traced records of its runs.
 
     Raises NotAnswered when the client takes its time over a question, CutOff, and what the journal raises.
     """
     if plan is None:
         return ErrorBody(Internal.code, "The version of the endpoint that this task was made for is gone.")
-    return await _Run(order, plan.seen_by(order.principal), journal, announce).outcome()
+    return await _Run(order, plan.seen_by(order.principal), journal, announce, outlet).outcome()
 
 
 class _Run:
-    def __init__(self, order: TaskOrder, plan: CompiledPlan, journal: Journal, announce: Announce) -> None:
+    def __init__(
+        self, order: TaskOrder, plan: CompiledPlan, journal: Journal, announce: Announce, outlet: Outlet | None
+    ) -> None:
         self._order = order
         self._plan = plan
         self._journal = journal
         self._announce = announce
+        self._outlet = outlet
         self._replay: list[tuple[str, msgspec.Raw]] = []
         self._batch: dict[str, Question] | None = None
         """Questions that are being gathered."""
@@ -89,7 +95,13 @@ class _Run:
             if self._ended.done():
                 self._ended.result()
             result = task.result()
+        except McpError as error:
+            call.record.note(error)
+            raise
         finally:
+            if self._outlet is not None:
+                call.record.ms = round((time.time() - call.record.at) * 1000, 3)
+                self._outlet(codec.write(call.record) + b"\n")
             running: set[asyncio.Task[Any]] = {task, *self._asking}
             for one in running:
                 one.cancel()
@@ -105,8 +117,14 @@ class _Run:
             order.progress_token,
         )  # fmt: skip
         sent = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in order.headers.items())
+        record = CallRecord(
+            order.request_id, time.time(), order.principal.tenant, order.tenant, order.endpoint,
+            order.principal.subject, order.revision, order.method,
+        )  # fmt: skip
+        if self._outlet is not None:
+            record.trace = tracing.begin(params.get("_meta"), (), percent=0)
         return Call(
-            request, self._plan, order.principal, CallRecord(order.request_id, at=time.time()),
+            request, self._plan, order.principal, record,
             _Events(request, self._journal, self._announce), asker=self._ask, rounds=True, session=order.session,
             sent=sent, task=self._journal.task_id,
         )  # fmt: skip

@@ -43,6 +43,7 @@ from controlplane.metrics.instruments import Instruments
 from controlplane.providers.bearer import WithTrustedIssuers
 from controlplane.registry.noticing import Refreshes
 from controlplane.tasks.port import DatabaseTasks
+from controlplane.traces import opened
 from controlplane.vault.secrets import DatabaseSecrets
 from mcp_runtime.authorization.credentials import KeysAndTokens
 from mcp_runtime.authorization.trusted import TrustedIssuers
@@ -61,6 +62,7 @@ class Runtime:
     def __init__(self, instruments: Instruments) -> None:
         self.calls = CallWriter()
         self._instruments = instruments
+        self._spans = opened("stoa-web")
         self.sandboxes = RunnerClient(Path(settings.STOA_RUNNER_SOCKET), DatabaseSecrets())
         self.gateway = Gateway(
             DatabaseCatalogue(),
@@ -71,6 +73,7 @@ class Runtime:
                 allowed_hosts=tuple(settings.ALLOWED_HOSTS),
                 allowed_origins=tuple(settings.STOA_ALLOWED_ORIGINS),
                 sealing_key=derived_key(settings.SECRET_KEY, "gateway sealing"),
+                traced_percent=None if self._spans is None else settings.STOA_TRACES_SAMPLE_PERCENT,
             ),
             sessions=RedisSessions(settings.REDIS_URL),
             remotes=Remotes(
@@ -92,12 +95,16 @@ class Runtime:
         await self.gateway.aclose()
         await self.sandboxes.aclose()
         await asyncio.to_thread(self.calls.close)
+        if self._spans is not None:
+            await asyncio.to_thread(self._spans.close)
 
     def _keep(self, records: bytes) -> None:
-        """Requests go to the log, to their tenants' tables, and into the metrics."""
+        """Requests go to the log, to their tenants' tables, into the metrics, and to who collects traces."""
         to_stderr(records)
         self.calls.put(records)
         self._instruments.keep(records)
+        if self._spans is not None:
+            self._spans.put(records)
 
 
 class Stoa:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from controlplane import traces
 from controlplane.composition.catalogue import version_of
 from controlplane.connections.lending import DatabaseConnections
 from controlplane.tasks.engine import Engine
@@ -36,7 +37,10 @@ async def opened() -> AsyncIterator[Engine]:
         return CompiledPlan(document, sandboxes, remotes, tasks=True)
 
     await asyncio.gather(runner.start(), sessions.start())
+    spans = traces.opened("stoa-tasks")
     try:
-        yield Engine(version_of, compiled, hub.announce)
+        yield Engine(version_of, compiled, hub.announce, None if spans is None else spans.put)
     finally:
         await asyncio.gather(hub.aclose(), remotes.aclose(), runner.aclose(), sessions.aclose())
+        if spans is not None:
+            await asyncio.to_thread(spans.close)

@@ -183,6 +183,17 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
     ),
     "Watching it": (
         Variable(
+            name="OTEL_EXPORTER_OTLP_ENDPOINT", kind="url", default="", allowed=("https", "http"),
+            meaning="The OpenTelemetry collector that traces go to, over OTLP and HTTP; needs `stoa[tracing]`. What it "
+            "wants in headers stands in OTEL_EXPORTER_OTLP_HEADERS, as its documentation has it.",
+            remedy="Give its base address, such as http://127.0.0.1:4318.",
+        ),
+        Variable(
+            name="STOA_TRACES_SAMPLE_PERCENT", kind="integer", default="10", unit="percent", least=0, most=100,
+            meaning="How many of the traces that begin here are sampled. Of a client's own trace the client decides; "
+            "what failed is always sent.",
+        ),
+        Variable(
             name="STOA_LOG_LEVEL", kind="choice", allowed=("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO",
             meaning="The least important log line that is written.",
         ),

@@ -89,12 +89,15 @@ def tail(log: Path, lines: int = 60) -> str:
 
 
 def clean_environment(keep: Sequence[str] = KEPT) -> dict[str, str]:
-    """This process's environment without the tests' own installation, and without its place among their processes."""
+    """This process's environment without the tests' own installation, their place among other processes, and what
+    `make test` was told."""
     services = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
+    of_make = ("ARGS", "AT_ONCE", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    dropped = {*services, *of_make}
     return {
         name: value
         for name, value in os.environ.items()
-        if name in keep or not (name.startswith(("STOA_", "PYTEST_XDIST_")) or name in services)
+        if name in keep or not (name.startswith(("STOA_", "PYTEST_XDIST_")) or name in dropped)
     }
 
 

@@ -21,6 +21,7 @@ from controlplane.tasks.leases import Claim
 from mcp_runtime.gateway import task_running
 from mcp_runtime.gateway.events import Announce
 from mcp_runtime.gateway.plans import CompiledPlan, PlanError
+from mcp_runtime.gateway.records import Outlet
 from mcp_runtime.gateway.task_running import CutOff
 from mcp_runtime.ports.plans import PlanDocument
 from mcp_runtime.ports.tasks import TASK_SECONDS, LeaseLost, NotAnswered, Outcome, TaskOrder
@@ -48,11 +49,19 @@ log = logging.getLogger(__name__)
 class Engine:
     """One per worker, bound to the event loop that starts it."""
 
-    def __init__(self, load: Loaded, compiled: Compiled, announce: Callable[[str, str, bytes], None]) -> None:
-        """`announce` tells those who listen to an endpoint: its identifier, a method, parameters as JSON."""
+    def __init__(
+        self,
+        load: Loaded,
+        compiled: Compiled,
+        announce: Callable[[str, str, bytes], None],
+        outlet: Outlet | None = None,
+    ) -> None:
+        """`announce` tells those who listen to an endpoint: its identifier, a method, parameters as JSON. `outlet` gets
+        traced records of runs."""
         self._load = load
         self._compiled = compiled
         self._announce = announce
+        self._outlet = outlet
         self._plans: OrderedDict[tuple[str, int], CompiledPlan] = OrderedDict()
         self._places: dict[str, tuple[str, asyncio.Task[None]]] = {}
         """By task: its tenant, and what runs it."""
@@ -128,7 +137,7 @@ class Engine:
         try:
             plan = await self._plan(order)
             async with asyncio.timeout(TASK_SECONDS):
-                return await task_running.run(order, plan, journal, self._announcing(order))
+                return await task_running.run(order, plan, journal, self._announcing(order), self._outlet)
         except TimeoutError:
             return ErrorBody(_INTERNAL, f"The task took longer than the {TASK_SECONDS:g} s that one may take.")
         except PlanError as error:

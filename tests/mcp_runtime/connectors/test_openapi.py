@@ -69,9 +69,11 @@ def ok(body: bytes = b'{"fine":true}', *headers: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\n" + lines + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
-async def call(apis: Apis, url: str, tool: str = "read", seconds: float = 5.0, **arguments: object) -> Any:
+async def call(
+    apis: Apis, url: str, tool: str = "read", seconds: float = 5.0, meta: object = None, **arguments: object
+) -> Any:
     api = Api("ten_1", "srv_1", "rev_1", url, tools=TOOLS, seconds=seconds)
-    params = msgspec.Raw(msgspec.json.encode({"name": tool, "arguments": arguments}))
+    params = msgspec.Raw(msgspec.json.encode({"name": tool, "arguments": arguments, "_meta": meta or {}}))
     caller = Caller(request_id="req_1", subject="usr_1", client_id="cli")
     return msgspec.json.decode(await apis.upstream(api).call("tools/call", params, caller=caller))
 
@@ -146,3 +148,19 @@ async def test_an_api_that_is_away_is_left_alone_for_a_while(apis: Apis) -> None
     codes = [await refused(apis, "http://127.0.0.1:9") for _ in range(FAILURES + 1)]
 
     assert codes == ["upstream_failed"] * FAILURES + ["upstream_paused"]
+
+
+async def test_an_api_is_told_the_trace_of_the_call(apis: Apis) -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    async with wire(ok()) as spoken:
+        await call(apis, spoken.url, meta={"traceparent": traceparent})
+
+    assert f"\r\ntraceparent: {traceparent}\r\n".encode() in spoken.got[0]
+
+
+@pytest.mark.protocol("M-02")
+async def test_a_trace_that_is_none_does_not_become_a_header(apis: Apis) -> None:
+    async with wire(ok()) as spoken:
+        await call(apis, spoken.url, meta={"traceparent": "x\r\nhost: elsewhere"})
+
+    assert b"traceparent" not in spoken.got[0]

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from mcp_runtime.gateway.records import CallRecord
 from mcp_runtime.ports.sandboxes import Asker, EventSink, UpstreamError
 from mcp_runtime.ports.workers import Caller
 from tests.mcp_runtime.gateway import world as the_world
@@ -35,12 +36,14 @@ class Jobs:
         self.go_on = asyncio.Event()
         self.ended = asyncio.Event()
         self.callers: list[Caller] = []
+        self.metas: list[dict[str, object]] = []
 
     async def __call__(
         self, method: str, params: msgspec.Raw, caller: Caller, on_event: EventSink, asker: Asker | None
     ) -> object:
         given = msgspec.json.decode(params)
         self.callers.append(caller)
+        self.metas.append(given.get("_meta", {}))
         match given["name"]:
             case "slow" | "job":
                 on_event("notifications/progress", _raw({"progress": 1, "total": 2, "message": "halfway"}))
@@ -512,3 +515,13 @@ async def test_lists_of_tasks_go_on_with_a_cursor_of_the_same_caller(client: Cli
     assert [one["taskId"] for one in (*first["tasks"], *rest["tasks"])] == made[::-1]
     assert "nextCursor" not in rest
     assert wrong["error"]["code"] == -32602
+
+
+async def test_a_task_goes_on_in_the_trace_of_its_call(world: World, jobs: Jobs) -> None:
+    async with opened(world, tasks=True, traced_percent=0) as door:
+        await call(door, "breaks")
+        await wait_until_async(lambda: jobs.metas and door.lines)
+
+    record = msgspec.json.decode(b"".join(door.lines).splitlines()[0], type=CallRecord)
+    assert record.trace is not None
+    assert jobs.metas == [{"traceparent": record.trace.goes_on()}]
