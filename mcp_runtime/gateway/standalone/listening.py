@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from mcp_runtime.framework.settings import settings
+from mcp_runtime.gateway.heads import BoundedHeads
 from mcp_runtime.gateway.standalone.application import LOOPBACK, http_app
 from mcp_runtime.gateway.standalone.banner import print_banner
 
@@ -61,6 +62,7 @@ async def serve(
         config = uvicorn.Config(
             app,
             **{
+                "http": BoundedHeads,
                 "log_level": (log_level or str(chosen["log_level"])).lower(),
                 "timeout_graceful_shutdown": GRACE_SECONDS,
                 "lifespan": "on",

@@ -1,4 +1,4 @@
-"""`stoa web`: the web process of a production installation, which leaves no request unanswered when it is stopped.
+"""`stoa web`: the web process of an installation, which leaves no request unanswered when it is stopped.
 
 At SIGTERM it takes no new connection, ends the streams that only wait (their clients are told to come back at once, and
 another process answers them), and lets calls finish for `STOA_DRAIN_SECONDS`. Only then it stops.
@@ -11,9 +11,12 @@ import asyncio
 import importlib
 import os
 import socket
+import sys
 from collections.abc import Sequence
 
 import uvicorn
+
+from mcp_runtime.gateway.heads import BoundedHeads
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
             port=options.port,
             fd=options.fd,
             loop="uvloop",
-            http="httptools",
+            http=BoundedHeads,
             ws="websockets-sansio",
             lifespan="on",
             log_config=None,  # Django's holds: it redacts
@@ -73,3 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8000, help="default: 8000")
     parser.add_argument("--fd", type=int, help="a listening socket that was passed on, such as systemd's 3")
     return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
