@@ -1,12 +1,15 @@
-"""Count a request's bytes before Django spools them: Django itself takes a body of any length to disk first."""
+"""Count a request's bytes before Django spools them: Django itself takes a body of any length to disk first, and waits
+for it without end."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from controlplane.api.problems import Problem
+from mcp_runtime.transports.asgi import answer_early
 from tenants.identifiers import new_id
 
 Scope = MutableMapping[str, Any]
@@ -21,17 +24,21 @@ MAX_BODY_BYTES = MEGABYTE
 MULTIPART_OVERHEAD = MEGABYTE
 MAX_DOCUMENT_BYTES = 20 * MEGABYTE
 """Of a request that holds a document: an API's, which is a text inside of JSON, or a static server's."""
+BODY_SECONDS = 20.0
+"""What any body may take, and `SLOWEST` bytes of it a second more."""
+SLOWEST = 16 * 1024
 _DEPLOY = re.compile(r"/api/v1/tenants/[^/]+/servers/[^/]+/revisions")
 _DOCUMENT = re.compile(r"/api/v1/tenants/[^/]+/(?:openapi/preview|servers/[^/]+/(?:openapi|static))")
 
 
 class BodyLimit:
     """ASGI middleware. Deploys may upload `upload_bytes`, APIs' documents are bounded by their own limit, and
-    everything else stays small. The answer names the limit."""
+    everything else stays small; all of it has to come at some pace. The answer names the limit."""
 
-    def __init__(self, application: Application, *, upload_bytes: int) -> None:
+    def __init__(self, application: Application, *, upload_bytes: int, seconds: float = BODY_SECONDS) -> None:
         self.application = application
         self.upload_bytes = upload_bytes
+        self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         upload = scope["method"] == "POST" and _DEPLOY.fullmatch(scope["path"]) is not None
@@ -39,28 +46,58 @@ class BodyLimit:
         limit = self.upload_bytes + MULTIPART_OVERHEAD if upload else small
         shown = self.upload_bytes if upload else limit
         if _declared_length(scope) > limit:
-            await _refuse(send, shown)
+            await _refuse(receive, send, _too_large(shown))
             return
-        seen = 0
+        body = _Body(receive, limit, self.seconds)
         answered = False
-
-        async def counted() -> Message:
-            nonlocal seen
-            if seen > limit:
-                return {"type": "http.disconnect"}
-            message = await receive()
-            seen += len(message.get("body", b""))
-            # To Django it looks as if the client had gone: it drops what it has and answers nothing.
-            return message if seen <= limit else {"type": "http.disconnect"}
 
         async def noted(message: Message) -> None:
             nonlocal answered
             answered = True
             await send(message)
 
-        await self.application(scope, counted, noted)
-        if seen > limit and not answered:
-            await _refuse(send, shown)
+        await self.application(scope, body.receive, noted)
+        if not answered and (body.is_large or body.is_slow):
+            await _refuse(receive, send, _too_large(shown) if body.is_large else _too_slow())
+
+
+class _Body:
+    """What comes, until it is too much or too slow. To Django it then looks as if the client had gone: it drops what
+    it has and answers nothing."""
+
+    def __init__(self, receive: Receive, limit: int, seconds: float) -> None:
+        self.is_slow = False
+        self._receive = receive
+        self._limit = limit
+        self._seconds = seconds
+        self._began: float | None = None
+        self._seen = 0
+        self._whole = False
+
+    @property
+    def is_large(self) -> bool:
+        return self._seen > self._limit
+
+    async def receive(self) -> Message:
+        if self._whole:
+            return await self._receive()
+        if not self.is_large and not self.is_slow:
+            try:
+                async with asyncio.timeout_at(self._deadline()):
+                    message = await self._receive()
+            except TimeoutError:
+                self.is_slow = True
+            else:
+                self._seen += len(message.get("body", b""))
+                self._whole = not message.get("more_body", False) and not self.is_large
+                if not self.is_large:
+                    return message
+        return {"type": "http.disconnect"}
+
+    def _deadline(self) -> float:
+        if self._began is None:
+            self._began = asyncio.get_running_loop().time()
+        return self._began + self._seconds + self._seen / SLOWEST
 
 
 def _declared_length(scope: Scope) -> int:
@@ -70,15 +107,26 @@ def _declared_length(scope: Scope) -> int:
     return 0
 
 
-async def _refuse(send: Send, limit: int) -> None:
-    response = Problem(
+def _too_large(limit: int) -> Problem:
+    return Problem(
         413,
         "too_large",
         f"The request is larger than {limit // MEGABYTE} MB.",
         hint="Send less: leave data, caches and virtual environments out of a bundle.",
         extra={"limit_bytes": limit},
-    ).response(new_id("req"))
+    )
+
+
+def _too_slow() -> Problem:
+    return Problem(
+        408,
+        "too_slow",
+        f"The body came at less than {SLOWEST // 1024} KiB a second.",
+        hint="Send it in one go, over a faster connection if there is one.",
+    )
+
+
+async def _refuse(receive: Receive, send: Send, problem: Problem) -> None:
+    response = problem.response(new_id("req"))
     headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
-    headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": response.content})
+    await answer_early(receive, send, problem.status, response.content, headers)
