@@ -7,4 +7,6 @@ class AccountsConfig(AppConfig):
     name = "controlplane.accounts"
 
     def ready(self) -> None:
-        from controlplane.accounts import leftovers, tasks  # noqa: F401  importing connects them
+        from controlplane.accounts import leftovers, proofs, tasks  # noqa: F401  importing connects them
+
+        proofs.connect()

@@ -14,6 +14,7 @@ AccountsError
 ├── InvitationNotYoursError   it is for another address
 ├── SessionNotFoundError      no such session of this person
 ├── AuthenticatorNotFoundError  no such second factor of this person
+├── ProofNeededError          who is signed in has to show again who they are
 ├── WrongCodeError            a second factor that does not match
 └── PasskeyError              a passkey that cannot be added or does not match
 """
@@ -121,6 +122,14 @@ class AuthenticatorNotFoundError(AccountsError, LookupError):
 
     def __init__(self, authenticator_id: str) -> None:
         super().__init__(f"You have no second factor {authenticator_id[:60]!r}.")
+
+
+class ProofNeededError(AccountsError):
+    code = "proof_needed"
+    hint = "Open /confirm/ in the same browser, or send an API key."
+
+    def __init__(self) -> None:
+        super().__init__("For this you have to show again who you are: you signed in more than ten minutes ago.")
 
 
 class WrongCodeError(AccountsError):

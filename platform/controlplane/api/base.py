@@ -20,6 +20,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from controlplane.accounts import proofs
+from controlplane.accounts.models import User
 from controlplane.api import conditions, rates, repeats
 from controlplane.api.access import KeyAuthentication, SessionAuthentication, caller_in, principal_in
 from controlplane.api.parsing import StrictParser
@@ -37,11 +39,15 @@ class View(APIView):
     authentication_classes: Sequence[type[BaseAuthentication]] = (KeyAuthentication, SessionAuthentication)
     permission_classes: Sequence[Any] = (IsAuthenticated,)
     request_id: str
+    asks_for_proof: ClassVar[bool] = False
+    """Whether who is signed in must have shown lately who they are to change it. A key is shown with each request."""
     rate: rates.Rate | None = None
     dry_run = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if self.asks_for_proof and request.method not in SAFE_METHODS and isinstance(request.user, User):
+            proofs.require(request._request)
         self.rate = rates.take(str(request.user.pk or request.META.get("REMOTE_ADDR", "")))
         asked = request.query_params.get("dry_run", "").lower()
         self.dry_run = asked in ("true", "1") and request.method not in SAFE_METHODS

@@ -133,6 +133,7 @@ class ProgramDetail(TenantView):
 
 
 class Revocations(TenantView):
+    asks_for_proof = True
     permissions: ClassVar = {"post": "tenant:write"}
     parser_classes = (JSONParser,)
 
@@ -157,6 +158,7 @@ class Revocations(TenantView):
 
 
 class SigningKeys(TenantView):
+    asks_for_proof = True
     permissions: ClassVar = {"post": "tenant:write"}
     parser_classes = (JSONParser,)
 

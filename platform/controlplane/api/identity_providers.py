@@ -124,6 +124,7 @@ class Kinds(TenantView):
 
 
 class Providers(TenantView):
+    asks_for_proof = True
     permissions: ClassVar = {"get": "tenant:write", "post": "tenant:write"}
     parser_classes = (JSONParser,)
 
@@ -146,6 +147,7 @@ class Providers(TenantView):
 
 
 class ProviderDetail(TenantView):
+    asks_for_proof = True
     permissions: ClassVar = {"get": "tenant:write", "put": "tenant:write", "delete": "tenant:write"}
     parser_classes = (JSONParser,)
 
@@ -186,6 +188,7 @@ class Check(TenantView):
 
 
 class Enable(TenantView):
+    asks_for_proof = True
     permissions: ClassVar = {"post": "tenant:write"}
 
     @extend_schema(operation_id="identity_providers_enable", request=None, responses=ProviderSerializer)
@@ -195,6 +198,7 @@ class Enable(TenantView):
 
 
 class Disable(TenantView):
+    asks_for_proof = True
     permissions: ClassVar = {"post": "tenant:write"}
 
     @extend_schema(operation_id="identity_providers_disable", request=None, responses=ProviderSerializer)

@@ -50,6 +50,7 @@ class Installation(View):
     """Views of platform administrators. An API key belongs to a tenant, and so opens nothing here."""
 
     parser_classes = (JSONParser,)
+    asks_for_proof = True
     administrator: User
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -179,6 +179,7 @@ class TenantDetail(TenantView):
 
 
 class TenantDeletion(TenantView):
+    asks_for_proof = True
     permissions: ClassVar = {"get": "tenant:delete", "post": "tenant:delete"}
     parser_classes = (JSONParser,)
 

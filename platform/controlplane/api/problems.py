@@ -89,6 +89,7 @@ _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (accounts.MemberNotFoundError, 404, "", ""),
     (accounts.InvitationNotFoundError, 404, "", "List what exists: GET …/invitations."),
     (accounts.LastOwnerError, 409, "", ""),
+    (accounts.ProofNeededError, 403, "", ""),
     (accounts.AlreadyMemberError, 409, "", ""),
     (accounts.AccountsError, 422, "", _AGAIN),
     (registry.ServerNotFound, 404, "", "List what exists: GET …/servers."),

@@ -19,6 +19,7 @@ class DataKeySerializer(serializers.Serializer[Any]):
 
 
 class DataKeys(TenantView):
+    asks_for_proof = True
     permissions: ClassVar = {"post": "tenant:write"}
     parser_classes = (JSONParser,)
 

@@ -8,6 +8,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from controlplane.dashboard.pages import PageRequest, done, page
+from controlplane.dashboard.people.confirming import proven
 from controlplane.providers import flow, services, testing
 from controlplane.providers.addresses import redirect_uri
 from controlplane.providers.errors import InvalidProvider, NotTested, ProviderNotFound, SignInRefused
@@ -25,6 +26,7 @@ def identity_providers(request: PageRequest, tenant: str) -> HttpResponse:
     return render(request, "dashboard/identity_providers.html", context)
 
 
+@proven()
 @page("tenant:write", write="tenant:write")
 def add(request: PageRequest, tenant: str, kind: str) -> HttpResponse:
     """The form of a kind. The redirect URI stands there before anything is saved: the provider asks for it first."""
@@ -43,6 +45,7 @@ def add(request: PageRequest, tenant: str, kind: str) -> HttpResponse:
     return _form(request, tenant, known, entered)
 
 
+@proven()
 @page("tenant:write", write="tenant:write")
 def identity_provider(request: PageRequest, tenant: str, name: str) -> HttpResponse:
     """One provider, and what a debugger shows of it: each step of the last sign-ins, without secrets."""

@@ -7,11 +7,13 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from controlplane.dashboard.pages import PageRequest, done, page
+from controlplane.dashboard.people.confirming import proven
 from controlplane.issuer import clients, logins, signing
 from controlplane.keys import services as keys
 from controlplane.vault import services as vault
 
 
+@proven()
 @page("tenant:write", write="tenant:write")
 def security(request: PageRequest, tenant: str) -> HttpResponse:
     """POST does what its button says; to revoke takes the tenant's short name, typed."""

@@ -67,7 +67,7 @@ POSTED = {f"{T}endpoints/<name:name>/try/token/"}
 OWN = {
     "", "logout/", "account/", "account/password/", "account/sessions/", "account/second-factor/",
     "account/second-factor/app/", "account/second-factor/codes/", "account/second-factor/passkey/",
-    "account/verify/<str:token>/",
+    "account/verify/<str:token>/", "confirm/", "confirm/passkey/",
 }  # fmt: skip
 """Pages of whoever is signed in."""
 ADMINISTRATORS = {"installation/", "installation/<name:slug>/"}

@@ -63,6 +63,8 @@ ONLY_ON_PAGES = {
     "logout": "the same",
     "second_factor": "the same",
     "passkey_sign_in": "the same",
+    "confirm": "the same; a key is shown with each request",
+    "confirm_with_passkey": "the same",
     "recover": "a password is set where its owner can read mail",
     "set_password": "the same",
     "welcome": "the first person has no key yet",

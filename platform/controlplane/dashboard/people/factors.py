@@ -17,6 +17,7 @@ from controlplane.accounts.errors import AuthenticatorNotFoundError, WrongCodeEr
 from controlplane.accounts.models import Authenticator, RecoveryCode, User
 from controlplane.accounts.passkeys import possible_at
 from controlplane.accounts.throttling import SECOND_FACTOR
+from controlplane.dashboard.people.confirming import proven
 from controlplane.dashboard.people.forms import CodeForm
 from controlplane.dashboard.people.throttled import place_of, too_many
 
@@ -51,6 +52,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     return render(request, "people/second_factor.html", context)
 
 
+@proven()
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def factors(request: HttpRequest) -> HttpResponse:
@@ -74,6 +76,7 @@ def factors(request: HttpRequest) -> HttpResponse:
     return render(request, "people/factors.html", context)
 
 
+@proven()
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
@@ -99,6 +102,7 @@ def app(request: HttpRequest) -> HttpResponse:
     return render(request, "people/add_app.html", context)
 
 
+@proven(back="factors")
 @require_POST
 @login_required
 def codes(request: HttpRequest) -> HttpResponse:

@@ -16,6 +16,7 @@ from controlplane.accounts import tenancy
 from controlplane.accounts.models import PlatformEvent, User
 from controlplane.accounts.tenancy import NotConfirmedError
 from controlplane.audit.context import serving
+from controlplane.dashboard.people.confirming import proven
 from tenants import lookups
 from tenants.identifiers import new_id
 from tenants.quotas import DEFAULTS, InvalidQuotaError
@@ -42,6 +43,7 @@ def for_administrators(
     return admitted
 
 
+@proven()
 @for_administrators
 def tenants(request: HttpRequest, user: User) -> HttpResponse:
     """POST makes a tenant, whose owner is an account that exists."""
@@ -62,6 +64,7 @@ def tenants(request: HttpRequest, user: User) -> HttpResponse:
     return render(request, "people/installation.html", context)
 
 
+@proven()
 @for_administrators
 def tenant(request: HttpRequest, user: User, slug: str) -> HttpResponse:
     """POST suspends, resumes, limits or deletes it."""

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from controlplane.accounts import passkeys, sessions, signing_in
+from controlplane.accounts import passkeys, proofs, sessions, signing_in
 from controlplane.accounts.errors import PasskeyError
 from controlplane.accounts.models import User
 from controlplane.accounts.throttling import SIGN_IN
@@ -38,6 +38,8 @@ def add_passkey(request: HttpRequest) -> HttpResponse:
     user = cast("User", request.user)
     if user.home:
         return JsonResponse({"error": "Your tenant's identity provider signs you in."}, status=403)
+    if not proofs.is_fresh(request):
+        return JsonResponse({"error": "Confirm that it is you first: reload the page."}, status=403)
     if request.method == "GET":
         return JsonResponse(passkeys.offer(request, user))
     try:

@@ -13,6 +13,7 @@ from controlplane.accounts.models import User
 from controlplane.accounts.tenancy import NotConfirmedError
 from controlplane.composition import services as composition
 from controlplane.dashboard.pages import PageRequest, done, page
+from controlplane.dashboard.people.confirming import proven
 from controlplane.keys import services as keys
 from controlplane.registry import services as registry
 from tenants import quotas
@@ -61,6 +62,7 @@ def usage(tenant: Tenant) -> list[Usage]:
     return [Usage(name, counts[name], limit) for name, limit in quotas.limits_of(tenant).items()]
 
 
+@proven()
 @page("tenant:delete", write="tenant:delete")
 def delete(request: PageRequest, tenant: str) -> HttpResponse:
     """GET shows what would go, POST with the tenant's short name deletes it."""

@@ -7,6 +7,7 @@ from django.urls import path
 from controlplane.dashboard.people import (
     account,
     arrival,
+    confirming,
     factors,
     installation,
     joining,
@@ -25,6 +26,8 @@ urlpatterns = [
     path("join/<name:slug>/<str:secret>/", joining.join, name="join"),
     path("login/second-factor/", factors.second_factor, name="second_factor"),
     path("login/passkey/", passkeys.sign_in_with_passkey, name="passkey_sign_in"),
+    path("confirm/", confirming.confirm, name="confirm"),
+    path("confirm/passkey/", confirming.confirm_with_passkey, name="confirm_with_passkey"),
     path("recover/", recovery.recover, name="recover"),
     path("password/<uidb64>/<token>/", recovery.SetPassword.as_view(), name="set_password"),
     path("account/", account.account, name="account"),

@@ -6,10 +6,12 @@ from django import template
 from django.http import HttpRequest
 from django.template.context import RequestContext
 
+from controlplane.accounts import proofs
 from controlplane.accounts.models import User
 from controlplane.accounts.services import principal_of
 from controlplane.dashboard import navigation
 from controlplane.dashboard.assets import assets
+from controlplane.dashboard.people import confirming
 
 register = template.Library()
 
@@ -28,3 +30,12 @@ def links(context: RequestContext) -> list[navigation.Link]:
         return []
     principal = getattr(request, "principal", None) or principal_of(request.user, tenant)
     return [] if principal is None else navigation.links(tenant, principal, request.path)
+
+
+@register.simple_tag(takes_context=True)
+def confirm_address(context: RequestContext) -> str:
+    """Where the person shows again who they are before they change something here; empty while they need not."""
+    request = context.get("request")
+    if not isinstance(request, HttpRequest) or proofs.is_fresh(request):
+        return ""
+    return confirming.address(request.get_full_path())
