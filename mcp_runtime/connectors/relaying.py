@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,6 +11,7 @@ from typing import Any
 import msgspec
 
 from mcp_runtime.client.handlers import Handlers, ProgressHandler
+from mcp_runtime.connectors.deadline import Deadline
 from mcp_runtime.framework.exchange import CannotAsk
 from mcp_runtime.ports.sandboxes import Asker, EventSink, UpstreamError
 from mcp_runtime.protocol.errors import McpError
@@ -27,25 +27,7 @@ class Listening:
 
     on_event: EventSink | None
     asker: Asker | None
-    deadline: asyncio.Timeout
-    _waiting: int = 0
-    _left: float | None = None
-
-    @contextmanager
-    def thinking(self) -> Iterator[None]:
-        """The deadline stands still while the client thinks about a question, or several."""
-        loop = asyncio.get_running_loop()
-        when = self.deadline.when()
-        if self._waiting == 0 and when is not None:
-            self._left = when - loop.time()
-            self.deadline.reschedule(None)
-        self._waiting += 1
-        try:
-            yield
-        finally:
-            self._waiting -= 1
-            if self._waiting == 0 and self._left is not None and not self.deadline.expired():
-                self.deadline.reschedule(loop.time() + self._left)
+    deadline: Deadline
 
 
 @dataclass
@@ -96,7 +78,7 @@ class Relay(Handlers):
         if method not in _QUESTIONS or call is None or call.asker is None:
             raise CannotAsk(f"Nobody here can answer {method}.")
         try:
-            with call.thinking():
+            with call.deadline.paused():
                 answer = await call.asker(method, msgspec.Raw(msgspec.json.encode(params)))
         except UpstreamError as error:
             raise McpError(error.message, code=error.code, data=error.data) from error

@@ -21,6 +21,7 @@ from mcp_runtime.client.transports.base import Transport
 from mcp_runtime.client.transports.http import StreamableHttpTransport
 from mcp_runtime.client.transports.http_sse import SSETransport
 from mcp_runtime.connectors.breaker import Breakers
+from mcp_runtime.connectors.deadline import Deadline
 from mcp_runtime.connectors.failures import pass_on
 from mcp_runtime.connectors.lending import Lending
 from mcp_runtime.connectors.openapi import Apis
@@ -198,7 +199,7 @@ class RemoteUpstream:
             on_event("stoa/credential", msgspec.Raw(msgspec.json.encode(connection.credential)))
         try:
             with self._remotes.breakers.watching(connection.pool[:2]):
-                async with asyncio.timeout(caller.seconds or self._remote.seconds) as deadline:
+                async with Deadline(caller.seconds or self._remote.seconds) as deadline:
                     await connection.opened()
                     listening = Listening(on_event, asker, deadline)
                     result = await connection.request(method, decoded, listening, progress=caller.progress)

@@ -7,14 +7,13 @@ it, so a refusal is on record like an answer.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 
 import msgspec
 
+from mcp_runtime.connectors.deadline import Deadline
 from mcp_runtime.connectors.upstream import Upstream
 from mcp_runtime.ports.plans import Callers, Policy, Rate
 from mcp_runtime.ports.sandboxes import Asker, EventSink
@@ -164,14 +163,13 @@ class _Bounded:
         if self._timed is None or self._timed.seconds is None or caller.task is not None:  # tasks take their time
             raw = await self._upstream.call(method, params, caller=caller, on_event=on_event, asker=asker)
         else:
-            clock = _Clock(self._timed.seconds, asker)
+            deadline = Deadline(self._timed.seconds)
+            timed = None if asker is None else _timed_asker(asker, deadline)
             try:
-                async with clock:
-                    raw = await self._upstream.call(
-                        method, params, caller=caller, on_event=on_event, asker=clock.ask if asker else None
-                    )
+                async with deadline:
+                    raw = await self._upstream.call(method, params, caller=caller, on_event=on_event, asker=timed)
             except TimeoutError:
-                if not clock.expired():
+                if not deadline.expired():
                     raise
                 raise _too_long(self._timed.name, self._timed.seconds, caller.request_id) from None
         if self._sized is not None and self._sized.max_bytes is not None and len(raw) > self._sized.max_bytes:
@@ -179,43 +177,12 @@ class _Bounded:
         return raw
 
 
-class _Clock:
-    """A deadline that stands still while the client thinks about a question."""
+def _timed_asker(asker: Asker, deadline: Deadline) -> Asker:
+    async def ask(method: str, params: msgspec.Raw) -> msgspec.Raw:
+        with deadline.paused():
+            return await asker(method, params)
 
-    def __init__(self, seconds: float, asker: Asker | None) -> None:
-        self._deadline = asyncio.timeout(seconds)
-        self._asker = asker
-        self._open = 0
-        self._left = 0.0
-        self._over = False
-        """Questions are put from tasks of their own, which may outlive the call by a moment."""
-
-    async def __aenter__(self) -> None:
-        await self._deadline.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._over = True
-        await self._deadline.__aexit__(kind, error, traceback)
-
-    def expired(self) -> bool:
-        return self._deadline.expired()
-
-    async def ask(self, method: str, params: msgspec.Raw) -> msgspec.Raw:
-        assert self._asker is not None
-        loop = asyncio.get_running_loop()
-        self._open += 1
-        when = self._deadline.when()
-        if self._open == 1 and when is not None and not self._over:
-            self._left = max(0.0, when - loop.time())
-            self._deadline.reschedule(None)
-        try:
-            return await self._asker(method, params)
-        finally:
-            self._open -= 1
-            if self._open == 0 and not self._over and not self.expired():
-                self._deadline.reschedule(loop.time() + self._left)
+    return ask
 
 
 def _among(callers: Callers, principal: Principal) -> bool:
