@@ -1,7 +1,8 @@
-"""The build task in a Celery worker of its own process, over a real broker."""
+"""Builds and refreshes in a Celery worker of its own process, over a real broker."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,17 +14,27 @@ import pytest
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from pytest_django import Settings
 
+from controlplane.asgi import Stoa, application
 from controlplane.audit.models import Entry
 from controlplane.celery import app
-from controlplane.registry import services, tasks
+from controlplane.keys.services import create_key
+from controlplane.registry import remotes, services, tasks
 from controlplane.registry.models import Revision
+from controlplane.registry.probing import probe
+from controlplane.registry.source import Source
+from mcp_runtime.client import Client
+from mcp_runtime.client.transports.http import StreamableHttpTransport
+from mcp_runtime.framework import Context, FastMCP
 from mcp_runtime.sandbox.store import Store
-from tenants.context import acting_for
+from tenants.context import acting_for, run_acting_for
 from tenants.models import Tenant
-from tests.support import wait_until
+from tests.contract.serving import listening, served
+from tests.support import wait_until, wait_until_async
 
 ROOT = Path(__file__).parents[3]
+HERE = "127.0.0.0/8"
 BROKEN = b"def broken(:\n"
 """Fails before the sandbox is asked: these tests are about the way to the worker."""
 
@@ -35,7 +46,11 @@ def worker(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     command = [sys.executable, "-m", "celery", "--app=controlplane.celery", "worker", "--pool=solo", "--loglevel=INFO"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--without-gossip", "--without-mingle"], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+            [*command, "--without-gossip", "--without-mingle"],
+            cwd=ROOT,
+            env={**os.environ, "STOA_FETCH_NETWORKS": HERE},
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     try:
         wait_until(lambda: b"ready." in log.read_bytes() or process.poll() is not None, 60)
@@ -159,3 +174,34 @@ def test_messages_carry_identifiers_and_nothing_else(
 
 def test_beat_looks_for_builds_that_nobody_works_on() -> None:
     assert app.conf.beat_schedule["resume-builds"]["task"] == tasks.resume_builds.name
+
+
+async def test_what_a_server_elsewhere_changes_reaches_the_clients_that_listen(
+    acme: Tenant, worker: None, settings: Settings
+) -> None:
+    settings.STOA_FETCH_NETWORKS = (HERE,)
+    stoa = Stoa(application._http, application._websocket)  # which looks at the settings when it starts
+    heard: list[str] = []
+    async with served(_growing()) as url, listening(stoa) as address:
+        found = await probe(Source(url=url), None, networks=(HERE,))
+        await run_acting_for(acme.id, lambda: remotes.save("far", found, acting=None))
+        key = await run_acting_for(acme.id, lambda: create_key("test", scopes=["mcp:call"], acting=None).token)
+        far = StreamableHttpTransport(f"{address}/t/acme/far/mcp", auth=key)
+        async with Client(far, message_handler=lambda message: heard.append(message.method)) as client:
+            await client.call_tool("grow")
+            await wait_until_async(lambda: "notifications/tools/list_changed" in heard, 60)
+            names = {tool.name for tool in await client.list_tools()}
+
+    assert names == {"grow", "grown"}
+
+
+def _growing() -> FastMCP:
+    mcp = FastMCP("elsewhere")
+
+    @mcp.tool
+    async def grow(ctx: Context) -> str:
+        mcp.tool(lambda: "here", name="grown")
+        await ctx.send_tool_list_changed()
+        return "grown"
+
+    return mcp
