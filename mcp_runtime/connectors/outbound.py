@@ -18,6 +18,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
+from mcp_runtime.connectors.sockets import connected
 from mcp_runtime.framework.errors import ClientError
 from mcp_runtime.sandbox.addresses import why_not_public
 
@@ -118,7 +119,6 @@ class _GuardedNetwork(httpcore2.AsyncNetworkBackend):
     def __init__(self, networks: Sequence[str], *, tls: bool) -> None:
         self._networks = [ip_network(network) for network in networks]
         self._tls = tls
-        self._plain = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -134,7 +134,7 @@ class _GuardedNetwork(httpcore2.AsyncNetworkBackend):
         failure: Exception | None = None
         for address in addresses:
             try:
-                return await self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
+                return await connected(address, port, timeout, local_address)
             except httpcore2.ConnectError as error:
                 failure = error
         raise failure or httpcore2.ConnectError(f"{host} has no address.")
@@ -143,7 +143,7 @@ class _GuardedNetwork(httpcore2.AsyncNetworkBackend):
         raise AddressRefused("A socket of this host is no upstream.")
 
     async def sleep(self, seconds: float) -> None:
-        await self._plain.sleep(seconds)
+        await asyncio.sleep(seconds)
 
     async def _resolved(self, host: str, port: int) -> list[str]:
         try:

@@ -65,6 +65,8 @@ class StreamableHttpTransport:
         self._factory = httpx_client_factory
         self._given_client = http_client
         self._http: httpx2.AsyncClient | None = http_client
+        self._target: httpx2.URL | str = self.url
+        """The address, read once."""
         self._handlers = Handlers()
         self._client_info: dict[str, Any] = {}
         self._era: Era | None = None
@@ -84,10 +86,12 @@ class StreamableHttpTransport:
         )
 
     async def open(self, handlers: Handlers, client_info: dict[str, Any]) -> None:
-        self._handlers, self._client_info = handlers, client_info
-        if self._http is None:
-            import httpx2
+        import httpx2
 
+        self._handlers, self._client_info = handlers, client_info
+        with reached(self.url):
+            self._target = httpx2.URL(self.url)
+        if self._http is None:
             from mcp_runtime.client.auth import as_httpx_auth
 
             # Calls take as long as the tool takes: only connecting and sending have a limit of their own.
@@ -169,7 +173,7 @@ class StreamableHttpTransport:
             return
         if isinstance(era, Legacy) and era.session_id is not None:
             with contextlib.suppress(ClientError), reached(self.url):
-                await http.delete(self.url, headers=self._common() | era.headers("", {}))
+                await http.delete(self._target, headers=self._common() | era.headers("", {}))
         if http is not self._given_client:
             await http.aclose()
 
@@ -227,7 +231,7 @@ class StreamableHttpTransport:
         answered = self._waiting[identifier] = asyncio.get_running_loop().create_future()
         try:
             with reached(self.url):
-                async with http.stream("POST", self.url, content=encoded(message), headers=headers) as answer:
+                async with http.stream("POST", self._target, content=encoded(message), headers=headers) as answer:
                     self._connected().noticed(answer.headers)
                     if answer.status_code >= 400:
                         raise self._refused(answer.status_code, await answer.aread())
@@ -304,7 +308,7 @@ class StreamableHttpTransport:
         headers = self._common() | self._connected().headers("", {}) | {"last-event-id": str(stream.last_id)}
         headers["accept"] = "text/event-stream"
         with reached(self.url):
-            async with self._client().stream("GET", self.url, headers=headers) as answer:
+            async with self._client().stream("GET", self._target, headers=headers) as answer:
                 if answer.status_code >= 400:
                     raise self._refused(answer.status_code, await answer.aread())
                 return await self._read(answer, stream, identifier, progress)
@@ -319,13 +323,13 @@ class StreamableHttpTransport:
                 headers |= era.headers("", {}) | {"accept": "text/event-stream"}
                 if stream.last_id is not None:
                     headers["last-event-id"] = stream.last_id
-                async with http.stream("GET", self.url, headers=headers) as answer:
+                async with http.stream("GET", self._target, headers=headers) as answer:
                     yield answer
                 return
             method, params = "subscriptions/listen", era.params({"notifications": self._wanted}, token=None)
             message = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
             headers |= era.headers(method, params)
-            async with http.stream("POST", self.url, content=encoded(message), headers=headers) as answer:
+            async with http.stream("POST", self._target, content=encoded(message), headers=headers) as answer:
                 yield answer
 
     async def _heard(self, answer: httpx2.Response, stream: Position) -> None:
@@ -344,7 +348,7 @@ class StreamableHttpTransport:
         headers = self._common() | self._connected().headers("", {})
         http = self._client()
         with reached(self.url):
-            answer = await http.post(self.url, content=encoded(message), headers=headers)
+            answer = await http.post(self._target, content=encoded(message), headers=headers)
         if answer.status_code >= 400:
             raise self._refused(answer.status_code, answer.content)
 
