@@ -12,7 +12,7 @@ export UV_LINK_MODE ?= copy
 export UV_PYTHON_DOWNLOADS ?= never
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test conformance check format bench docs clean
+.PHONY: help up install test conformance check format bench audit docs clean
 .DELETE_ON_ERROR:
 
 help: ## List the commands
@@ -52,10 +52,16 @@ format: install ## Format the code, and fix what ruff can fix
 bench: install ## Measure calls, deploys and sandboxes; writes docs/performance.md
 	$(VENV)/bin/python -m benchmarks --write docs/performance.md $(ARGS)
 
+audit: install ## Look for known holes in what is locked; asks PyPI
+	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BOOTSTRAP)/bin/uv export --quiet --frozen --no-default-groups --all-extras \
+		--no-emit-project --output-file $(VENV)/locked.txt
+	$(VENV)/bin/pip-audit --requirement $(VENV)/locked.txt --require-hashes --disable-pip --strict $(ARGS)
+
 docs: install ## Write the API's description and the compatibility tables to docs/reference
 	STOA_ENV=development $(VENV)/bin/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml
 	$(VENV)/bin/python -m tests.support.tables
 	$(VENV)/bin/python -m tests.support.reference
+	$(VENV)/bin/python -m tests.support.licences
 
 clean: ## Remove the environments and caches; data in .stoa stays
 	rm -rf $(VENV) $(BOOTSTRAP) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
