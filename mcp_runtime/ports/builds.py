@@ -15,6 +15,8 @@ class BuildRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Requirement lines without comments: `name[extras] specifiers ; marker`. Anything else is refused."""
     python: str | None = None
     """A `requires-python` range such as `>=3.11`; None suits any."""
+    own_process: bool = False
+    """For a command: nothing of the platform is in its process, so nothing counts as provided, or is pinned."""
     lock: str | None = None
     """The lock of an earlier build: install exactly this and resolve nothing."""
 

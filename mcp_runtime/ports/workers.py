@@ -22,6 +22,10 @@ class WorkerLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calls_queued: int = 128
 
 
+COMMAND_LIMITS = WorkerLimits(memory_mb=512, cpu_cores=1.0, processes=256, open_files=1024, load_seconds=30.0)
+"""Of a worker that runs a command: a process for each caller, with an interpreter of its own."""
+
+
 class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One revision of one server, as the runner needs it to start a worker. Holds no secret.
 
@@ -34,11 +38,13 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revision_id: str
     code: str
     entrypoint: str
-    """`server.py` or `server.py:name`, relative to the code folder."""
+    """`server.py` or `server.py:name`, relative to the code folder; empty where `command` is what runs."""
     dependencies: str | None = None
     hosts: tuple[str, ...] = ()
     """Hosts that the worker may reach through the egress proxy; none by default."""
     limits: WorkerLimits = WorkerLimits()
+    command: tuple[str, ...] = ()
+    """A program that speaks MCP on standard input and output, and its arguments; it runs in the code folder."""
 
 
 class Caller(msgspec.Struct, frozen=True):

@@ -54,7 +54,7 @@ class Requirements(NamedTuple):
     """Names that the platform provides and that are therefore not installed."""
 
 
-def check(lines: Iterable[str]) -> Requirements:
+def check(lines: Iterable[str], provided_names: frozenset[str] = PROVIDED) -> Requirements:
     """Judge each line. Raises BuildFailed naming the first that is refused, and the remedy."""
     install: set[str] = set()
     provided: set[str] = set()
@@ -67,7 +67,7 @@ def check(lines: Iterable[str]) -> Requirements:
             )
         requirement = _parsed(line)
         name = canonicalize_name(requirement.name)
-        if name in PROVIDED:
+        if name in provided_names:
             provided.add(name)
         else:
             install.add(str(requirement))

@@ -190,6 +190,7 @@ class LiveWorker:
             code_dir=store.path("code", worker.code),
             dependencies_dir=store.path("dependencies", worker.dependencies) if worker.dependencies else None,
             egress_socket=egress,
+            subprocess=bool(worker.command),
             stdout_fd=output,
             stderr_fd=output,
         )
@@ -200,6 +201,7 @@ class LiveWorker:
         assert self._link is not None
         claim = {
             "entrypoint": worker.entrypoint,
+            "command": worker.command,
             "env": dict(environment),
             "limits": worker.limits,
             "egress": bool(worker.hosts),
@@ -217,7 +219,7 @@ class LiveWorker:
                 hint="Keep slow work out of the module's top level and out of the lifespan; do not call run() there.",
             ) from None
         if frame.kind == Kind.ERROR:
-            raise _load_failed(frame)
+            raise _load_failed(frame, "\n".join(self._output.tail) if self._output else "")
         if (size := len(frame.payload)) > MAX_MANIFEST:
             raise LoadFailed(f"The server describes itself with {size} bytes; {MAX_MANIFEST} are allowed.")
         self.manifest = bytes(frame.payload)
@@ -306,14 +308,18 @@ class LiveWorker:
         return f"{self.worker.revision_id}-{id(self):x}"
 
 
-def _load_failed(frame: Frame) -> LoadFailed:
+def _load_failed(frame: Frame, said: str) -> LoadFailed:
+    """`said` is what the code wrote, for an error that shows nothing of its own."""
     try:
         payload = _load_decoder.decode(frame.payload)
     except (msgspec.MsgspecError, RecursionError):
         return LoadFailed("The server does not load, and does not say why.")
     data = payload.data
     return LoadFailed(
-        payload.message[:1000], detail=data.detail[-_DETAIL_CHARACTERS:], line=data.line, hint=data.hint[:500]
+        payload.message[:1000],
+        detail=(data.detail or said)[-_DETAIL_CHARACTERS:],
+        line=data.line,
+        hint=data.hint[:500],
     )
 
 

@@ -88,11 +88,11 @@ def _needs(package: Distribution, extras: set[str]) -> Iterator[Requirement]:
 
 
 def _licence(package: Distribution) -> str:
-    about = package.metadata
-    expression = about.get("License-Expression")
-    if expression is None:
-        classifiers = [one.split(" :: ")[-1] for one in about.get_all("Classifier", []) if one.startswith("License ::")]
-        expression = " OR ".join(classifiers) or about.get("License") or "none"
+    about = package.metadata.json
+    expression = str(about.get("license_expression", ""))
+    if not expression:
+        classifiers = [one.split(" :: ")[-1] for one in about.get("classifier", []) if one.startswith("License ::")]
+        expression = " OR ".join(classifiers) or str(about.get("license", "none"))
     for operator in (" OR ", " AND "):
         if operator in expression:
             return operator.join(_known(one, package) for one in expression.split(operator))

@@ -60,8 +60,10 @@ class OwnClients(Connections):
 class PerCaller(Connections):
     """Clients of `target`, or copies of the client given, made and kept for each caller."""
 
-    def __init__(self, target: Any, *, options: dict[str, Any] | None = None) -> None:
+    def __init__(self, target: Any, *, options: dict[str, Any] | None = None, most: int = _MOST) -> None:
+        """At most `most` that nobody uses are kept."""
         self._target = target
+        self._most = most
         self._options = options or {}
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -116,13 +118,14 @@ class PerCaller(Connections):
                     setattr(client._handlers, slot, handler)
             return client, relay
         client_class = import_module("mcp_runtime.client").Client
-        return client_class(self._target, **relay.options, **self._options), relay
+        target = self._target.fresh() if hasattr(self._target, "fresh") else self._target  # a transport is one process
+        return client_class(target, **relay.options, **self._options), relay
 
     async def _close_idle(self) -> None:
         longest_ago = time.monotonic() - _IDLE_SECONDS
         idle = [held for held in self._held.values() if not held.users and held.used < longest_ago]
         unused = [held for held in self._held.values() if not held.users and held not in idle]
-        idle += unused[: max(0, len(self._held) - len(idle) - _MOST)]
+        idle += unused[: max(0, len(self._held) - len(idle) - self._most)]
         for held in idle:
             del self._held[held.caller]
             await held.close()

@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 import sys
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 
 from mcp_runtime.ports.builds import BuildFailed, BuildRequest, BuildResult, LineSink
@@ -40,7 +41,9 @@ async def run(
 ) -> BuildResult:
     """Lock (unless the request has a lock) and install. Raises BuildFailed. Cancelling it ends its box."""
     requirements.check_python(request.python)
-    wanted = requirements.check(request.requirements)
+    omitted = frozenset[str]() if request.own_process else requirements.PROVIDED
+    pins = {} if request.own_process else locks.platform_pins()
+    wanted = requirements.check(request.requirements, omitted)
     log = BuildLog(on_line)
     for name in wanted.provided:
         log.say(f"{name} is provided by the platform; it is not installed.")
@@ -49,8 +52,10 @@ async def run(
     box = BuildBox(launcher, egress, settings, log)
     try:
         async with asyncio.timeout(settings.wall_seconds):
-            lock = await _lock(wanted.install, box, log) if request.lock is None else request.lock
-            if not locks.check(lock, locks.platform_pins()):
+            lock = request.lock
+            if lock is None:
+                lock = await _lock(wanted.install, pins, omitted, box, log)
+            if not locks.check(lock, pins):
                 return BuildResult(None, lock)
             return BuildResult(await _install(lock, box, Store(store), settings.tree, log), lock)
     except TimeoutError:
@@ -62,12 +67,13 @@ async def run(
         ) from None
 
 
-async def _lock(lines: tuple[str, ...], box: BuildBox, log: BuildLog) -> str:
+async def _lock(
+    lines: tuple[str, ...], pins: Mapping[str, str], omitted: frozenset[str], box: BuildBox, log: BuildLog
+) -> str:
     """Versions and hashes of all that the lines need."""
     log.say(f"Locking {len(lines)} {'requirement' if len(lines) == 1 else 'requirements'}.")
-    constraints = [f"{name}=={version}" for name, version in locks.platform_pins().items()]
-    omit = sorted(requirements.PROVIDED)
-    return await box.run(locks.read, phase="lock", requirements=lines, constraints=constraints, omit=omit)
+    constraints = [f"{name}=={version}" for name, version in pins.items()]
+    return await box.run(locks.read, phase="lock", requirements=lines, constraints=constraints, omit=sorted(omitted))
 
 
 async def _install(lock: str, box: BuildBox, store: Store, limits: TreeLimits, log: BuildLog) -> str:

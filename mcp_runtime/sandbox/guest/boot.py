@@ -93,7 +93,7 @@ def _enter(inside: Any, claim: dict[str, Any]) -> None:
     for folder in (inside.app, inside.dependencies):
         # Not the others: to list the library's folders again would cost time and unshare the zygote's memory.
         sys.path_importer_cache.pop(folder, None)
-    claim["code"] = inside.app
+    claim["code"], claim["dependencies"] = inside.app, inside.dependencies
     if claim.get("egress"):
         from mcp_runtime.sandbox.guest import egress_forwarder
 

@@ -24,20 +24,21 @@ ENVIRONMENT: Final = {
 """For programs and native libraries that read their limits from the environment."""
 
 
-def apply(limits: WorkerLimits, *, memory_is_bounded: bool, threads: int | None = None) -> None:
+def apply(limits: WorkerLimits, *, memory_is_bounded: bool, threads: int | None = None, foreign: bool = False) -> None:
     """Set this process's limits, soft and hard, so that it cannot raise them.
 
     With `memory_is_bounded` (a memory cgroup holds the box) address space is only kept from running away: 4 times
     the limit. Without it the address space and the private memory are the bound, next to the host's polling.
-    `threads` replaces the number of threads of this uid when other processes have the same uid.
+    `threads` replaces the number of threads of this uid when other processes have the same uid. `foreign` programs may
+    start others, and reserve address space that they never use: only what they do use is bounded.
     """
     memory = limits.memory_mb * _MIB
-    if memory_is_bounded:
-        _set(resource.RLIMIT_AS, 4 * memory)
-    else:
-        _set(resource.RLIMIT_AS, _INTERPRETER + 2 * memory)
+    if not foreign:
+        _set(resource.RLIMIT_AS, 4 * memory if memory_is_bounded else _INTERPRETER + 2 * memory)
+    if not memory_is_bounded:
         _set(resource.RLIMIT_DATA, memory)
-    _set(resource.RLIMIT_NPROC, threads if threads is not None else min(_THREADS, limits.processes))
+    most = limits.processes if foreign else min(_THREADS, limits.processes)
+    _set(resource.RLIMIT_NPROC, most if threads is None else threads)
     _set(resource.RLIMIT_NOFILE, limits.open_files)
     _set(resource.RLIMIT_FSIZE, limits.file_mb * _MIB)
     _set(resource.RLIMIT_CORE, 0)

@@ -144,7 +144,12 @@ def close(inside: Inside) -> None:
     """Close the box for good, from inside, before anything of the tenant's is read. Raises StepError."""
     with Steps() as steps:
         steps.at("set the resource limits")
-        limits.apply(inside.limits, memory_is_bounded=inside.memory_is_bounded, threads=inside.threads)
+        limits.apply(
+            inside.limits,
+            memory_is_bounded=inside.memory_is_bounded,
+            threads=inside.threads,
+            foreign=inside.walls.subprocess,
+        )
         limits.thin_threads()
         walls = inside.walls
         if walls.none:

@@ -21,6 +21,7 @@ from mcp_runtime.framework import aliases
 from mcp_runtime.ports.workers import WorkerLimits
 from mcp_runtime.sandbox.guest import entrypoint, frames, output
 from mcp_runtime.sandbox.guest.channel import Channel
+from mcp_runtime.sandbox.guest.commands import Command
 from mcp_runtime.sandbox.guest.exchange import CallExchange
 from mcp_runtime.sandbox.guest.failures import LoadError, explain
 from mcp_runtime.sandbox.guest.frames import Frame, Kind
@@ -41,12 +42,15 @@ def run(sock: socket.socket, claim: Mapping[str, Any]) -> None:
     aliases.install()
     limits = msgspec.convert(claim.get("limits", {}), WorkerLimits)
     code = Path(claim.get("code") or CODE)
+    command = None
     try:
-        server = entrypoint.load(claim["entrypoint"], code)
+        if claim.get("command"):
+            command = Command(claim["command"], code, claim.get("dependencies"))
+        server = entrypoint.load(claim["entrypoint"], code) if command is None else command.server
     except LoadError as error:
         _refuse(sock, error)
     gc.enable()  # a zygote forks with the collector off, and with everything of its own out of its reach
-    asyncio.run(_Worker(server, code, limits).serve(sock, describe=claim.get("describe", True)))
+    asyncio.run(_Worker(server, code, limits, command).serve(sock, describe=claim.get("describe", True)))
 
 
 def _refuse(sock: socket.socket, error: LoadError) -> None:
@@ -57,8 +61,9 @@ def _refuse(sock: socket.socket, error: LoadError) -> None:
 
 
 class _Worker:
-    def __init__(self, server: FastMCP, code: Path, limits: WorkerLimits) -> None:
+    def __init__(self, server: FastMCP, code: Path, limits: WorkerLimits, command: Command | None) -> None:
         self._server = server
+        self._command = command
         self._code = code
         self._limits = limits
         self._over = asyncio.Event()
@@ -73,6 +78,8 @@ class _Worker:
         )
         try:
             await self._server.start()
+            if describe and self._command is not None:
+                await self._command.introduce()
             # The schemas of all components take longer than loading them: only for who asks.
             manifest = await serving.describe(self._server) if describe else None
             ready = frames.encode(Kind.READY, 0, "", manifest)

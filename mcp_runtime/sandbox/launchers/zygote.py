@@ -26,7 +26,7 @@ class ZygoteLauncher(ForkingLauncher):
     )  # fmt: skip
 
     def _make(self, spec: SandboxSpec) -> Making:
-        tree = layout.tree(spec, self.interpreter, program=spec.command is not None)
+        tree = layout.tree(spec, self.interpreter, program=spec.subprocess)
         return Making(
             walls=namespace_walls(spec, tree.binds, self._landlock),
             namespaces=Namespaces(

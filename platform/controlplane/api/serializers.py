@@ -36,14 +36,15 @@ class RevisionSerializer(serializers.ModelSerializer[Revision]):
     url = serializers.SerializerMethodField(help_text="This revision.")
     log_url = serializers.SerializerMethodField(help_text="Its build log, as server-sent events.")
     endpoint_url = serializers.SerializerMethodField(help_text="Where MCP clients reach the server.")
+    command = serializers.ListField(child=serializers.CharField(), help_text="Its words; empty without one.")
     error = FailureSerializer(allow_null=True)
     components = serializers.SerializerMethodField(help_text="Null until it is built.")
 
     class Meta:
         model = Revision
         fields = (
-            "id", "server", "number", "status", "entrypoint", "error", "components", "url", "log_url", "endpoint_url",
-            "created_at", "created_by", "activated_at", "finished_at",
+            "id", "server", "number", "status", "entrypoint", "command", "error", "components", "url", "log_url",
+            "endpoint_url", "created_at", "created_by", "activated_at", "finished_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -124,6 +125,11 @@ class UploadSerializer(serializers.Serializer[Any]):
     entrypoint = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=300, help_text="`server.py` or `server.py:mcp`."
     )
+    command = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=2_000,
+        help_text="For a server of another SDK: what starts it, as a shell reads it, such as `python server.py`. It "
+        "speaks MCP on standard input and output.",
+    )  # fmt: skip
 
 
 class RollbackSerializer(serializers.Serializer[Any]):

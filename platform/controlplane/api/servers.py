@@ -91,6 +91,7 @@ class Revisions(TenantView):
             bundle=store.add_bundle(bundle),
             file_name=bundle.name,
             entrypoint=upload.validated_data["entrypoint"],
+            command=upload.validated_data["command"],
             acting=self.principal,
         )
         context = {"tenant": self.kwargs["tenant"]}

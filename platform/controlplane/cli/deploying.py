@@ -15,14 +15,15 @@ from controlplane.cli.platform_api import path as api_path
 SHOWN_COMPONENTS = 20
 
 
-def deploy(api: Api, path: Path, *, name: str | None, entrypoint: str | None) -> None:
+def deploy(api: Api, path: Path, *, name: str | None, entrypoint: str | None, command: str | None) -> None:
     """Raises CliError when the build fails, with what the deployer needs to correct it."""
     server = name or packing.default_name(path)
     bundle = packing.pack(path)
     for skipped in bundle.skipped:
         note(f"left out: {skipped} (a link or special file)")
     note(f"Deploying {path} as '{server}' ({bundle.files} file(s), {len(bundle.data) / 1024:.1f} kB).")
-    fields = {"entrypoint": entrypoint} if entrypoint else {}
+    wanted = {"entrypoint": entrypoint, "command": command}
+    fields = {field: value for field, value in wanted.items() if value}
     revision = api.upload(api_path("servers", server, "revisions"), bundle.file_name, bundle.data, fields)
     finished = follow(api, revision["id"])
     report(finished)

@@ -68,6 +68,9 @@ def deploy(
     *,
     name: Annotated[str | None, Parameter(help="The server's name. Default: the file's or folder's.")] = None,
     entrypoint: Annotated[str | None, Parameter(help="server.py or server.py:mcp. Default: found.")] = None,
+    command: Annotated[
+        str | None, Parameter(help='For a server of another SDK, what starts it: "python server.py".')
+    ] = None,
     tenant: Tenant = None,
     url: Url = None,
 ) -> None:
@@ -79,7 +82,7 @@ def deploy(
     from controlplane.cli.platform_api import connected
 
     with connected(url, tenant) as api:
-        deploying.deploy(api, path, name=name, entrypoint=entrypoint)
+        deploying.deploy(api, path, name=name, entrypoint=entrypoint, command=command)
 
 
 @app.command

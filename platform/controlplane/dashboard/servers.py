@@ -55,7 +55,7 @@ def servers(request: PageRequest, tenant: str) -> HttpResponse:
 def add(request: PageRequest, tenant: str) -> HttpResponse:
     """A file, a zip or pasted Python becomes a server: on to the log of its build."""
     name = request.POST.get("name", request.GET.get("name", "")).strip()[:50]
-    entered = {"name": name, "code": request.POST.get("code", "")}
+    entered = {"name": name, **{field: request.POST.get(field, "") for field in ("code", "command")}}
     context: dict[str, Any] = {"tenant": tenant, "entered": entered, "rule": SLUG_RULE, "most": MAX_CODE}
     if request.method != "POST":
         return render(request, "dashboard/add_server.html", context)
@@ -142,6 +142,7 @@ def _deploy(request: PageRequest, name: str, source: Any) -> Any:
         name,
         bundle=store.add_bundle(source),
         file_name=source.name or "server.py",
+        command=request.POST.get("command", "").strip(),
         acting=request.principal,
     )
 

@@ -46,6 +46,8 @@ class Encoded(_Part, frozen=True):
 class PythonServer(_Server, frozen=True, tag="python"):
     hosts: Annotated[tuple[Short, ...], Meta(max_length=50)] = ()
     entrypoint: Annotated[str, Meta(max_length=300)] = ""
+    command: Annotated[str, Meta(max_length=2_000)] = ""
+    """For a server of another SDK: what starts it, as a shell reads it."""
     files: Annotated[dict[FileName, str | Encoded], Meta(max_length=2_000)] = {}
     """Its source by path. Without any the server is registered, and its code left as it is."""
 

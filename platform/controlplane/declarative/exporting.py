@@ -27,6 +27,7 @@ from controlplane.declarative.files import files_in
 from controlplane.declarative.models import Expectation
 from controlplane.providers import services as providers
 from controlplane.providers.models import Provider
+from controlplane.registry import commands
 from controlplane.registry import services as registry
 from controlplane.registry.models import Server
 from controlplane.registry.openapi.services import stored_document
@@ -100,6 +101,7 @@ def _python(server: Server, store: Store, secrets: tuple[str, ...]) -> PythonSer
         secrets=secrets,
         hosts=tuple(server.hosts),
         entrypoint=revision.entrypoint,
+        command=commands.line(revision.command),
         files=files_in(store.path("code", revision.code), server.slug),
     )
 

@@ -47,12 +47,15 @@ def bundle_of(files: Files, where: str) -> bytes:
     return buffer.getvalue()
 
 
-def check(bundle: bytes, entrypoint: str, where: str) -> None:
+def check(bundle: bytes, entrypoint: str, where: str, *, is_command: bool = False) -> None:
     """Whether a build would find a server in it, without running any of it. Raises InvalidConfiguration."""
     with tempfile.TemporaryDirectory(prefix="stoa-") as folder:
         try:
             unpacked = unpack(io.BytesIO(bundle), "source.zip", Path(folder) / "tree")
-            sources.inspect(Path(folder) / "tree", entrypoint or None)
+            if is_command:
+                sources.inspect_command(Path(folder) / "tree")
+            else:
+                sources.inspect(Path(folder) / "tree", entrypoint or None)
         except (BundleError, BuildFailure) as error:
             raise InvalidConfiguration(error.message, where, error.hint) from error
     if unpacked.wrapper is not None:

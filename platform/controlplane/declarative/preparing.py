@@ -17,6 +17,7 @@ from controlplane.declarative.document import (
     StaticServer,
 )
 from controlplane.declarative.errors import InvalidConfiguration
+from controlplane.registry import commands
 from controlplane.registry.errors import BuildFailure, ProbeFailed, RegistryError
 from controlplane.registry.openapi.services import Looked, looked_at
 from controlplane.registry.probing import Found, probe
@@ -57,7 +58,7 @@ def same(wanted: ServerSpec, current: ServerSpec) -> bool:
 def same_source(wanted: PythonServer, current: PythonServer) -> bool:
     if not wanted.files:
         return True
-    found_alike = wanted.entrypoint in ("", current.entrypoint)
+    found_alike = wanted.entrypoint in ("", current.entrypoint) and wanted.command == current.command
     return found_alike and files.bundle_of(wanted.files, "$") == files.bundle_of(current.files, "$")
 
 
@@ -94,7 +95,10 @@ def _python(wanted: PythonServer, where: str) -> Prepared:
     if not wanted.files:
         return Prepared(wanted)
     bundle = files.bundle_of(wanted.files, f"{where}.files")
-    files.check(bundle, wanted.entrypoint, where)
+    command = commands.words(wanted.command)
+    if command and wanted.entrypoint:
+        raise InvalidConfiguration("A server has an entrypoint or a command, not both.", f"{where}.command")
+    files.check(bundle, wanted.entrypoint, where, is_command=bool(command))
     return Prepared(wanted, bundle=bundle)
 
 

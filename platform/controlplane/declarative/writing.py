@@ -184,7 +184,12 @@ def _save_python(server: Server, prepared: Prepared, before: PythonServer, store
     store.prepare()
     store.add_bundle(io.BytesIO(prepared.bundle))
     registry.submit_revision(
-        server.slug, bundle=digest, file_name=f"{server.slug}.zip", entrypoint=spec.entrypoint, acting=acting
+        server.slug,
+        bundle=digest,
+        file_name=f"{server.slug}.zip",
+        entrypoint=spec.entrypoint,
+        command=spec.command,
+        acting=acting,
     )
 
 

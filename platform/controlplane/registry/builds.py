@@ -22,6 +22,7 @@ from controlplane.audit import services as audit
 from controlplane.registry import manifests, sources
 from controlplane.registry.activation import activate, locked
 from controlplane.registry.buildlog import BuildLog, wake
+from controlplane.registry.commands import line
 from controlplane.registry.errors import BuildFailure, SourceError
 from controlplane.registry.models import Revision
 from controlplane.registry.workers import worker_of
@@ -123,13 +124,14 @@ async def _steps(revision: Revision, *, store: Store, runner: Runner, log: Build
         log.write(f"Attempt {revision.attempt}: the worker before did not finish.")
     log.write(f"Building revision {revision.number} of {revision.server.slug}.")
     code, source = await asyncio.to_thread(_unpack, revision, store)
-    log.write(f"Entrypoint: {source.entrypoint}")
+    log.write(f"Command: {line(revision.command)}" if revision.command else f"Entrypoint: {source.entrypoint}")
 
     result = BuildResult()
     wanted = source.dependencies
     if wanted.requirements:
         log.write(f"Installing {len(wanted.requirements)} requirement(s) of {wanted.origin}.")
-        request = BuildRequest(revision.tenant_id, wanted.requirements, wanted.requires_python)
+        own = bool(revision.command)
+        request = BuildRequest(revision.tenant_id, wanted.requirements, wanted.requires_python, own_process=own)
         result = await runner.build(request, on_line=log.write)
     else:
         log.write("No dependencies to install.")
@@ -155,6 +157,8 @@ def _unpack(revision: Revision, store: Store) -> tuple[str, sources.Source]:
         raise SourceError(
             "The uploaded bundle is no longer in the store.", code="bundle_missing", hint="Deploy it again."
         ) from error
+    if revision.command:
+        return unpacked.digest, sources.inspect_command(store.path("code", unpacked.digest))
     entrypoint = revision.requested_entrypoint
     if unpacked.wrapper:
         entrypoint = entrypoint.removeprefix(f"{unpacked.wrapper}/")

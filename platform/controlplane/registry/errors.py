@@ -8,6 +8,7 @@ RegistryError           a request to the registry cannot be met
 ├── RevisionNotFound
 ├── InvalidSlug
 ├── InvalidHost
+├── InvalidCommand
 ├── InvalidSource       the address of a remote server is none
 ├── InvalidSettings     what is said of a server beside its source cannot be
 ├── ImportFailed        an OpenAPI document cannot become a server
@@ -147,6 +148,11 @@ class WrongKind(RegistryError):
 
     def __init__(self, server: str, kind: str) -> None:
         super().__init__(f"'{server}' is a server of kind {kind}.")
+
+
+class InvalidCommand(RegistryError):
+    code = "invalid_command"
+    hint = "Write it as a shell would read it, such as: python server.py --verbose"
 
 
 class InvalidHost(RegistryError):

@@ -83,6 +83,8 @@ class Revision(TenantModel):
     file_name = models.CharField(max_length=200)
     """What the upload was called: its ending says what kind of bundle it is."""
     requested_entrypoint = models.CharField(max_length=300, blank=True)
+    command = models.JSONField(default=list, blank=True)
+    """The words that start a server written with another SDK; empty for one of our framework."""
 
     code = models.CharField(max_length=DIGEST_LENGTH, blank=True)
     dependencies = models.CharField(max_length=DIGEST_LENGTH, blank=True)

@@ -12,9 +12,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Max, QuerySet
 
 from controlplane.audit import services as audit
-from controlplane.registry import signals, tasks
+from controlplane.registry import commands, signals, tasks
 from controlplane.registry.activation import activate, locked
 from controlplane.registry.errors import (
+    InvalidCommand,
     InvalidHost,
     InvalidSlug,
     NothingToRollBack,
@@ -33,13 +34,17 @@ MAX_HOSTS = 50
 
 
 def submit_revision(
-    slug: str, *, bundle: str, file_name: str, entrypoint: str = "", acting: Principal | None
+    slug: str, *, bundle: str, file_name: str, entrypoint: str = "", command: str = "", acting: Principal | None
 ) -> Revision:
     """Queue a build of an uploaded bundle; the server is registered when the name is new.
 
-    Raises NotPermittedError, InvalidSlug, WrongKind.
+    With a `command`, a line as a shell reads it, that is what runs, and no entrypoint is looked for.
+    Raises NotPermittedError, InvalidSlug, WrongKind, InvalidCommand.
     """
     require(acting, "servers:write")
+    words = commands.words(command)
+    if words and entrypoint:
+        raise InvalidCommand("A server has an entrypoint or a command, not both.")
     with transaction.atomic():
         server = locked(_registered(slug, acting=acting))
         if server.kind != Server.Kind.PYTHON:
@@ -51,6 +56,7 @@ def submit_revision(
             bundle=bundle,
             file_name=file_name,
             requested_entrypoint=entrypoint,
+            command=list(words),
             created_by=_subject(acting),
         )
         audit.record(
@@ -58,7 +64,13 @@ def submit_revision(
             tenant_id=server.tenant_id,
             acting=acting,
             target=revision.id,
-            after={"server": server.id, "number": revision.number, "bundle": bundle, "entrypoint": entrypoint},
+            after={
+                "server": server.id,
+                "number": revision.number,
+                "bundle": bundle,
+                "entrypoint": entrypoint,
+                "command": command,
+            },
         )
         # A broker that is away must not fail what is already committed: `resume_builds` queues it again.
         transaction.on_commit(

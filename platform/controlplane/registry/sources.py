@@ -53,7 +53,7 @@ class Source:
     """What the build needs to know about a folder."""
 
     entrypoint: str
-    """`server.py` or `server.py:name`, relative to the folder, with forward slashes."""
+    """`server.py` or `server.py:name`, relative to the folder, with forward slashes; empty for a command."""
     dependencies: Dependencies
 
 
@@ -70,6 +70,16 @@ def inspect(folder: Path, entrypoint: str | None = None) -> Source:
     dependencies = _with_companions(dependencies, file, base)
     relative = file.relative_to(folder).as_posix()
     return Source(f"{relative}:{name}" if name else relative, dependencies)
+
+
+def inspect_command(folder: Path) -> Source:
+    """What a server needs that a command starts: what its project files say, and nothing that its code imports.
+
+    Raises SourceError.
+    """
+    dependencies = _dependencies(None, folder, _base(folder), None)
+    _check_python(dependencies)
+    return Source("", dependencies)
 
 
 def _base(folder: Path) -> Path:

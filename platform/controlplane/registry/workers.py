@@ -9,7 +9,7 @@ from controlplane.registry.source import CREDENTIAL, read_source
 from mcp_runtime.ports.apis import Api
 from mcp_runtime.ports.plans import Remote
 from mcp_runtime.ports.statics import Static
-from mcp_runtime.ports.workers import Manifest, Worker
+from mcp_runtime.ports.workers import COMMAND_LIMITS, Manifest, Worker, WorkerLimits
 from mcp_runtime.protocol.param_headers import MarkError, marks
 
 
@@ -22,6 +22,8 @@ def worker_of(revision: Revision) -> Worker:
         entrypoint=revision.entrypoint,
         dependencies=revision.dependencies or None,
         hosts=tuple(revision.server.hosts),
+        limits=COMMAND_LIMITS if revision.command else WorkerLimits(),
+        command=tuple(revision.command),
     )
 
 

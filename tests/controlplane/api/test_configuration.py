@@ -52,6 +52,7 @@ WHOLE: dict[str, Any] = {
             "kind": "remote", "secrets": ["UPSTREAM_CREDENTIAL"], "url": "https://news.example.com/mcp",
             "header": "Authorization", "scheme": "Bearer",
         },
+        "notes": {"kind": "python", "command": "python 'my server.py'", "files": {"my server.py": "import mcp\n"}},
         "pets": {"kind": "openapi", "secrets": ["KEY"], "document": PETS},
         "weather": {
             "kind": "python", "secrets": ["TOKEN"], "hosts": ["api.example.com"], "entrypoint": "server.py",
@@ -62,6 +63,7 @@ WHOLE: dict[str, Any] = {
         "all": {"composition": {"members": [{"server": "desk"}, {"server": "weather"}], "prefix": "always"}},
         "desk": {"composition": {"members": [{"server": "desk"}], "names": "keep"}},
         "news": {"composition": {"members": [{"server": "news"}], "names": "keep"}},
+        "notes": {"composition": {"members": [{"server": "notes"}], "names": "keep"}},
         "pets": {"composition": {"members": [{"server": "pets"}], "names": "keep"}},
         "weather": {"composition": {"members": [{"server": "weather"}], "names": "keep"}},
     },
@@ -176,8 +178,8 @@ def test_only_pruning_deletes_and_only_in_sections_that_the_document_has(cast: C
 
     assert set(kept.values()) == {"unchanged"}
     assert {name for name, action in pruned.items() if action == "delete"} == {
-        "servers/news", "servers/pets", "servers/weather",
-        "endpoints/all", "endpoints/news", "endpoints/pets", "endpoints/weather",
+        "servers/news", "servers/notes", "servers/pets", "servers/weather",
+        "endpoints/all", "endpoints/news", "endpoints/notes", "endpoints/pets", "endpoints/weather",
     }  # fmt: skip
     assert list(yaml.safe_load(export(ann))["identity_providers"]) == ["github"]
     with acting_for(cast.acme.id):

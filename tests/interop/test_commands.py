@@ -1,0 +1,84 @@
+"""Servers of other SDKs, started by a command in the sandbox, and called by foreign clients (docs/guides)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastmcp import Client
+
+from tests.interop.conftest import ROOT, stoa
+from tests.support import RunningPlatform
+
+NOTES = ROOT / "tests" / "interop" / "servers" / "notes"
+MODES = ["auto", "legacy"]
+
+
+@pytest.fixture(scope="module")
+def notes_url(running_platform: RunningPlatform) -> str:
+    """A server that uses the official SDK, deployed as its guide says."""
+    stoa(running_platform, "deploy", str(NOTES), "--command", "python server.py", "--tenant", "demo")
+    return running_platform.endpoint_url.replace("/demo/demo/", "/demo/notes/")
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_server_of_the_official_sdk_is_called(
+    running_platform: RunningPlatform, notes_url: str, mode: str
+) -> None:
+    async with Client(notes_url, auth=running_platform.api_key, mode=mode) as peer:
+        tools = [tool.name for tool in await peer.list_tools()]
+        counted = [await peer.call_tool("add_note", {"text": text}) for text in (f"milk, {mode}", "bread")]
+        kept: Any = (await peer.read_resource("notes://all"))[0]
+
+    assert sorted(tools) == ["add_note", "clear", "recount"]
+    first, second = [result.structured_content["result"] for result in counted]
+    assert second == first + 1
+    assert f"milk, {mode}\nbread" in kept.text
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_its_questions_reach_the_client(running_platform: RunningPlatform, notes_url: str, mode: str) -> None:
+    async def answer(message: str, *_: object) -> dict[str, bool]:
+        assert message == "Forget all notes?"
+        return {"sure": True}
+
+    async with Client(notes_url, auth=running_platform.api_key, mode=mode, elicitation_handler=answer) as peer:
+        assert (await peer.call_tool("clear")).content[0].text == "forgotten"
+
+
+async def test_its_progress_and_secrets_are_those_of_any_server(
+    running_platform: RunningPlatform, notes_url: str
+) -> None:
+    heard: list[float] = []
+
+    async def progress(done: float, total: float | None, message: str | None) -> None:
+        heard.append(done)
+
+    async with Client(notes_url, auth=running_platform.api_key) as peer:
+        assert (await peer.call_tool("recount", progress_handler=progress)).content[0].text == "unsalted"
+
+    assert heard == [1, 2, 3]
+
+
+def test_a_package_is_a_server_without_any_code(running_platform: RunningPlatform, tmp_path: Any) -> None:
+    folder = tmp_path / "clock"
+    folder.mkdir()
+    (folder / "requirements.txt").write_text("mcp-server-time\n")
+    command = "mcp-server-time --local-timezone UTC"
+
+    stoa(running_platform, "deploy", str(folder), "--command", command, "--tenant", "demo")
+    told = stoa(running_platform, "call", "clock", "get_current_time", "-a", "timezone=Asia/Tokyo", "--tenant", "demo")
+
+    assert "Asia/Tokyo" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [("python nothing.py", "does not serve"), ("/bin/sh -c x", "is a path"), ("python 'server.py", "cannot be read")],
+)
+def test_a_command_that_cannot_serve_is_refused(running_platform: RunningPlatform, command: str, why: str) -> None:
+    options = ("--name", "broken", "--command", command, "--tenant", "demo")
+    refused = stoa(running_platform, "deploy", str(NOTES), *options, check=False)
+
+    assert refused.returncode == 1
+    assert why in refused.stderr
