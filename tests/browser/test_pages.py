@@ -9,7 +9,7 @@ from controlplane.dashboard.navigation import NAVIGATION
 from tests.browser.conftest import NewPage, sign_in
 from tests.support import RunningPlatform
 
-MENU = [f"{entry.group}/" if entry.group != "servers" else "" for entry in NAVIGATION]
+MENU = [f"{entry.group}/" if entry.group != "servers" else "" for entry in NAVIGATION if entry.in_menu]
 BELOW = [
     "servers/+/",
     "servers/+/remote/",

@@ -44,7 +44,8 @@ def calls(request: PageRequest, tenant: str) -> HttpResponse:
         "calls": shown,
         "wanted": wanted,
         "filtered": urlencode(wanted),
-        "live": before_id is None,
+        "live": "" if before_id is not None else f"/live/{tenant}/calls",
+        "after": shown[0].id if shown else 0,
         "before": shown[-1].id if len(found) > ON_A_PAGE else None,
     }
     return render(request, "dashboard/calls.html", context)

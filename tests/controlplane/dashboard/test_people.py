@@ -28,6 +28,7 @@ PAGES: dict[str, str] = {
     T: "servers:read",
     f"{T}overview/": "calls:read",
     f"{T}calls/": "calls:read",
+    f"{T}palette/": "members:read",
     f"{T}connections/": "mcp:call",
     f"{T}keys/": "keys:read",
     f"{T}your-keys/": "mcp:call",
