@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from controlplane.composition.services import endpoint_url
+from controlplane.dashboard.differences import differences
 from controlplane.dashboard.pages import PageRequest, done, page, told
 from controlplane.registry import remotes, services
 from controlplane.registry.errors import RegistryError
@@ -100,6 +101,7 @@ def revision(request: PageRequest, tenant: str, revision: str) -> HttpResponse:
     """The build log so far is in the page; what follows comes over a WebSocket."""
     found = services.find_revision(revision)
     lines = services.log_lines(found.id, limit=SHOWN_LINES)
+    before = services.built_before(found) if found.manifest else None
     context = {
         "tenant": tenant,
         "revision": found,
@@ -109,6 +111,8 @@ def revision(request: PageRequest, tenant: str, revision: str) -> HttpResponse:
         "live": f"/live/{tenant}/revisions/{found.id}/log",
         "url": endpoint_url(tenant, found.server.slug),
         "offers": found.manifest,
+        "before": before,
+        "differences": differences(before.manifest or {}, found.manifest or {}) if before else [],
     }
     return render(request, "dashboard/revision.html", context)
 

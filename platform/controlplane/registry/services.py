@@ -183,6 +183,12 @@ def newest_revisions(servers: Iterable[Server]) -> dict[str, Revision]:
     return {revision.server_id: revision for revision in newest.defer("manifest", "lock")}
 
 
+def built_before(revision: Revision) -> Revision | None:
+    """The newest of the same server before it that was built and so could have served."""
+    earlier = Revision.objects.filter(server_id=revision.server_id, number__lt=revision.number)
+    return earlier.filter(status__in=Revision.BUILT).order_by("-number").first()
+
+
 def log_lines(revision_id: str, *, after: int = 0, limit: int = 500) -> list[BuildLogLine]:
     """The lines of a build's log behind line `after`."""
     return list(BuildLogLine.objects.filter(revision_id=revision_id, seq__gt=after).order_by("seq")[:limit])
