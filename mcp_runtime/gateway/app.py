@@ -32,6 +32,7 @@ from mcp_runtime.gateway.rounds import Rounds
 from mcp_runtime.gateway.sealing import Sealer
 from mcp_runtime.gateway.services import JSON, Services, Visit, error_message
 from mcp_runtime.gateway.settings import GatewaySettings
+from mcp_runtime.gateway.shared_limits import SharedLimits
 from mcp_runtime.gateway.standing import StandingStreams, Visitor
 from mcp_runtime.gateway.task_running import CutOff
 from mcp_runtime.ports.credentials import Credentials
@@ -95,11 +96,13 @@ class Gateway:
         self._records = Records(outlet)
         sealer = Sealer(settings.sealing_key)
         rounds = Rounds(sealer, self._sessions)
+        limits = Limits(settings.caps)
+        self._shared_limits = None if sessions is None else SharedLimits(limits, sessions)
         self._services = Services(
             settings=settings,
             sessions=self._sessions,
             hub=Hub(self._sessions),
-            limits=Limits(settings.caps),
+            limits=limits,
             pages=Pages(sealer, settings.page_items),
             rounds=rounds,
             standing=StandingStreams(self._principals, self._sessions, seconds=settings.principal_seconds),
@@ -133,6 +136,8 @@ class Gateway:
         await self._services.rounds.aclose()
         if self._services.background is not None:
             await self._services.background.tasks.aclose()
+        if self._shared_limits is not None:
+            await self._shared_limits.aclose()
         await self._services.hub.aclose()
         await self._sessions.aclose()
         await self._plans.aclose()
@@ -168,6 +173,8 @@ class Gateway:
         await self._principals.start()
         await self._records.start()
         await self._sessions.start()
+        if self._shared_limits is not None:
+            self._shared_limits.start()
         self._services.hub.start()
         if self._services.background is not None:
             await self._services.background.tasks.start()

@@ -1,21 +1,28 @@
-"""How much one tenant and one caller may have at once in this process (PROTOCOL T-09, C-01)."""
+"""How much one tenant and one caller may have at once (PROTOCOL T-09, C-01)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from mcp_runtime.ports.sessions import SessionCaps, SessionLimit
 from mcp_runtime.transports.refusals import Refusal
 from tenants.principal import Principal
 
 RETRY_SECONDS = 1
+NOTABLE = 64
+"""Counts that are at least this part of their cap are told to the other processes (`gateway.shared_limits`)."""
+
+Counted: TypeAlias = tuple[str, str | tuple[str, ...]]
+"""What is counted, and whose it is: a tenant's, or that of a caller's identity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """Each is a bound per gateway process, but for sessions, which are counted over all of them."""
+    """Each holds over all gateways of a platform: for sessions at any moment, for calls and streams to within what
+    the others let in during the last `shared_limits.SHARE_SECONDS`."""
 
     calls_per_principal: int = 256
     calls_per_tenant: int = 1_024
@@ -40,6 +47,15 @@ class Limits:
     @property
     def open_streams(self) -> int:
         return self._streams.total
+
+    def notable(self) -> list[tuple[Counted, int]]:
+        """What others should know of this process."""
+        return [*self._calls.notable(), *self._streams.notable()]
+
+    def heed(self, elsewhere: Mapping[Counted, int]) -> None:
+        """Count what runs in other processes as well, until told anew."""
+        self._calls.heed(elsewhere)
+        self._streams.heed(elsewhere)
 
     def take_call(self, principal: Principal) -> None:
         """Count a call in flight; `give_call` when it is over. Raises Refusal."""
@@ -67,15 +83,25 @@ class _Counter:
         self._what = what
         self._per_principal = per_principal
         self._per_tenant = per_tenant
-        self._counts: dict[object, int] = {}
+        self._counts: dict[str | tuple[str, ...], int] = {}
+        self._elsewhere: dict[str | tuple[str, ...], int] = {}
         self.total = 0
+
+    def notable(self) -> Iterator[tuple[Counted, int]]:
+        for whose, count in self._counts.items():
+            if count * NOTABLE >= (self._per_tenant if isinstance(whose, str) else self._per_principal):
+                yield (self._what, whose), count
+
+    def heed(self, elsewhere: Mapping[Counted, int]) -> None:
+        self._elsewhere = {whose: count for (what, whose), count in elsewhere.items() if what == self._what}
 
     def take(self, principal: Principal) -> None:
         counts, tenant, caller = self._counts, principal.tenant, principal.identity
         of_tenant, of_caller = counts.get(tenant, 0), counts.get(caller, 0)
-        if of_caller >= self._per_principal:
+        others = self._elsewhere
+        if of_caller + (others.get(caller, 0) if others else 0) >= self._per_principal:
             raise self._refusal("principal", self._per_principal)
-        if of_tenant >= self._per_tenant:
+        if of_tenant + (others.get(tenant, 0) if others else 0) >= self._per_tenant:
             raise self._refusal("tenant", self._per_tenant)
         counts[tenant], counts[caller] = of_tenant + 1, of_caller + 1
         self.total += 1

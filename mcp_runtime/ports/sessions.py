@@ -110,6 +110,10 @@ class Sessions(KeptStates, Protocol):
     async def redeem(self, ticket: str, seconds: float) -> bool:
         """True for the first who shows this ticket, anywhere, within `seconds`."""
 
+    async def share(self, whose: str, counts: bytes, seconds: float) -> Sequence[bytes]:
+        """Keep what one process counts for so long, in place of what it said before; what the others count. A process
+        with nothing to say says nothing, and is kept by nobody."""
+
     async def tell(self, topic: str, message: bytes) -> None:
         """Say something to all who hear `topic`, in any process. What nobody hears is lost."""
 

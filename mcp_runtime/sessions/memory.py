@@ -40,6 +40,7 @@ class MemorySessions:
         self._tickets: OrderedDict[str, float] = OrderedDict()
         self._states: dict[str, OrderedDict[str, tuple[float, bytes]]] = {}
         self._topics = Topics()
+        self._counts: dict[str, tuple[float, bytes]] = {}
 
     async def start(self) -> None:
         """Nothing needs starting."""
@@ -131,6 +132,12 @@ class MemorySessions:
     async def drop(self, area: str, key: str) -> bool:
         states = self._states.get(area)
         return states is not None and states.pop(key, None) is not None
+
+    async def share(self, whose: str, counts: bytes, seconds: float) -> Sequence[bytes]:
+        now = self._now()
+        self._counts[whose] = (now + seconds, counts)
+        self._counts = {name: kept for name, kept in self._counts.items() if kept[0] > now and kept[1]}
+        return [kept for name, (_, kept) in self._counts.items() if name != whose]
 
     async def tell(self, topic: str, message: bytes) -> None:
         self._topics.tell(topic, message)

@@ -34,6 +34,8 @@ from mcp_runtime.ports.state import MAX_STATES, STATE_SECONDS
 from mcp_runtime.sessions.topics import Topics
 
 CHANNEL = "stoa:sessions"
+SHARERS = "stoa:counts"
+"""Which processes share what they count, and until when that is believed."""
 QUIET_SECONDS = 5.0
 """After so long without a message the listener asks for a sign of life, and gives up after three of these."""
 COUNT_SECONDS = 60.0
@@ -205,6 +207,25 @@ class RedisSessions:
             deleted, _ = await pipe.execute()
         return bool(deleted)
 
+    async def share(self, whose: str, counts: bytes, seconds: float) -> Sequence[bytes]:
+        now, lives = time.time(), int(seconds * 1000)
+        async with self._pipeline() as pipe:
+            if counts:
+                pipe.set(_shared(whose), counts, px=lives)
+                pipe.zadd(SHARERS, {whose: now + seconds})
+            else:
+                pipe.delete(_shared(whose))
+                pipe.zrem(SHARERS, whose)
+            pipe.zremrangebyscore(SHARERS, "-inf", now)
+            pipe.zrange(SHARERS, 0, -1)
+            *_, sharers = await pipe.execute()
+        others = [_shared(name) for name in (str(sharer, "ascii") for sharer in sharers) if name != whose]
+        if not others:
+            return ()
+        with _reached():
+            found = await self._redis.mget(others)
+        return [kept for kept in found if kept is not None]
+
     async def tell(self, topic: str, message: bytes) -> None:
         with _reached():
             await self._redis.publish(CHANNEL, topic.encode() + b"\n" + message)
@@ -278,6 +299,10 @@ def _watched(session_id: str) -> str:
 
 def _log(session_id: str, stream: str) -> str:
     return f"stoa:session:{session_id}:log:{stream}"
+
+
+def _shared(whose: str) -> str:
+    return f"stoa:counts:{whose}"
 
 
 def _states(area: str) -> str:

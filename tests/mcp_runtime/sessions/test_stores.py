@@ -263,3 +263,26 @@ async def test_of_too_many_states_the_oldest_goes(sessions: Sessions, monkeypatc
         await sessions.keep(area, key, key.encode())
 
     assert [await sessions.kept(area, key) for key in ("first", "second", "third")] == [None, b"second", b"third"]
+
+
+async def test_each_process_hears_what_the_others_count_now(sessions: Sessions) -> None:
+    one, other = secrets.token_hex(8), secrets.token_hex(8)
+
+    await sessions.share(one, b"old", 60)
+    await sessions.share(one, b"new", 60)
+
+    assert b"new" in await sessions.share(other, b"other's", 60)
+    assert b"new" not in await sessions.share(one, b"new", 60)
+    await sessions.share(one, b"", 60)
+    assert b"new" not in await sessions.share(other, b"", 60)
+
+
+async def test_what_a_process_counted_is_believed_for_a_while(sessions: Sessions) -> None:
+    counts = secrets.token_bytes(8)
+
+    await sessions.share(secrets.token_hex(8), counts, 0.05)
+
+    async def forgotten() -> bool:
+        return counts not in await sessions.share(secrets.token_hex(8), b"", 60)
+
+    await wait_until_async(forgotten)
