@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import httpcore2
 import pytest
 
+from mcp_runtime.connectors import outbound
+from mcp_runtime.connectors.outbound import guarded_client
 from mcp_runtime.connectors.sockets import AHEAD_BYTES, TOGETHER_BYTES, SocketStream, connected
+from mcp_runtime.transports.asgi import Receive, Scope, Send, answer
+from tests.contract.hosts import Hosts
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 WITHIN = 30.0
@@ -145,3 +150,27 @@ async def test_where_nobody_listens_there_is_no_connection() -> None:
 
     with pytest.raises(httpcore2.ConnectError):
         await connected("127.0.0.1", port, WITHIN, None)
+
+
+async def test_over_tls_the_name_has_to_be_the_one_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await answer(send, 200, b"a" * 1_000_000, ())
+
+    hosts = Hosts(tmp_path, monkeypatch)
+    async with hosts.serving("far.test", app):
+        monkeypatch.setattr(outbound, "_tls", hosts.trusting)
+        async with guarded_client() as client:
+            found = await client.get("https://far.test/")
+        stream = await connected(await _address_of("far.test"), 443, WITHIN, None)
+        with pytest.raises(httpcore2.ConnectError, match="certificate"):
+            await stream.start_tls(hosts.trusting(), "near.test", WITHIN)
+
+    assert len(found.content) == 1_000_000
+
+
+async def _address_of(name: str) -> str:
+    found = await asyncio.get_running_loop().getaddrinfo(name, 443)
+    return str(found[0][4][0])
