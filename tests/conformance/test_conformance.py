@@ -33,8 +33,8 @@ SELECTIONS = {
 """By name: the checks that must pass at least, and the suite's options.
 
 The requirements have one check more each, and those of 2026-07-28 a second one, which have no outcome to pass with:
-`server-sse-streams-functional` is told as INFO where `tools/list` is answered with JSON, as here, where no stream begins
-before its first notification; and `tasks-status-notifications` is SKIPPED by the suite for every server, until its
+`server-sse-streams-functional` is told as INFO where `tools/list` is answered with JSON, as here: no stream begins
+before its first notification. And `tasks-status-notifications` is SKIPPED by the suite for every server, until its
 authors write it for `subscriptions/listen`.
 """
 
