@@ -18,6 +18,7 @@ from controlplane.keys.services import create_key
 from tenants import lookups
 from tenants.context import acting_for
 from tenants.roles import PERMISSIONS_OF
+from tests.controlplane.accounts.test_passkeys import HOST, Device, add
 from tests.support.cast import PASSWORD, Cast
 
 PAGES: Final = {
@@ -143,11 +144,35 @@ def test_a_code_opens_it_once(ada: Client, cast: Cast) -> None:
     assert again.status_code == 422
 
 
-def test_somebody_else_s_passkey_opens_nothing(ada: Client) -> None:
-    answer = ada.post(reverse("confirm_with_passkey"), "{}", content_type="application/json")
+def test_one_s_own_passkey_opens_it_and_somebody_else_s_does_not(cast: Cast) -> None:
+    browsers = {user: Client(headers={"host": HOST}) for user in (cast.ada, cast.ben)}
+    devices = {user: Device() for user in browsers}
+    for user, browser in browsers.items():
+        browser.force_login(user)
+        assert add(browser, devices[user]).status_code == 200
+    ada = browsers[cast.ada]
+    age(ada)
 
-    assert answer.status_code == 400
-    assert ada.post(PAGES["delete_tenant"]).headers["Location"].startswith("/confirm/")
+    theirs = _show(ada, devices[cast.ben])
+    still = ada.post(PAGES["delete_tenant"])
+    own = _show(ada, devices[cast.ada])
+
+    assert theirs.status_code == 400
+    assert still.headers["Location"].startswith("/confirm/")
+    assert own.json() == {"next": PAGES["security"]}
+    assert ada.post(PAGES["delete_tenant"]).headers["Location"] == PAGES["delete_tenant"]
+
+
+def _show(browser: Client, device: Device) -> Any:
+    path = f"{reverse('confirm_with_passkey')}?next={PAGES['security']}"
+    return browser.post(path, device.show(browser.get(path).json()), content_type="application/json")
+
+
+def test_no_passkey_is_added_without_a_fresh_proof(ada: Client) -> None:
+    answer = ada.get(reverse("add_passkey"))
+
+    assert answer.status_code == 403
+    assert "Confirm" in answer.json()["error"]
 
 
 def test_guessing_is_throttled(ada: Client) -> None:

@@ -126,6 +126,7 @@ button.addEventListener("click", () => {
     state.textContent = "Paused.";
     disconnect();
   } else {
+    draw();
     connect();
   }
 });
