@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ import msgspec
 from uritemplate import URITemplate
 
 from mcp_runtime.authorization.rights import Rights
+from mcp_runtime.connectors.held import HeldBack
 from mcp_runtime.connectors.python import PythonUpstream
 from mcp_runtime.connectors.static import StaticUpstream
 from mcp_runtime.connectors.upstream import Upstream
@@ -124,7 +125,8 @@ class CompiledPlan:
             method: {index: upstreams[index] for index, member in enumerate(document.members) if kind in member.varying}
             for method, kind in _KINDS.items()
         }
-        for component in (*document.tools, *document.resources, *document.resource_templates, *document.prompts):
+        tools = (*document.held, *document.tools)
+        for component in (*tools, *document.resources, *document.resource_templates, *document.prompts):
             if not 0 <= component.member < len(upstreams):
                 raise PlanError(f"A component names member {component.member} of {len(upstreams)}.")
         windows = Windows() if windows is None else windows
@@ -132,15 +134,17 @@ class CompiledPlan:
             _text(one, "name"): _tool(
                 one, upstreams[one.member], document.members[one.member], _guard(one, document, windows), tasks=tasks
             )
-            for one in document.tools
+            for one in tools
         }
         self.tasks = any(tool.task is not None for tool in self.tools.values())
         """Whether there is a tool that may run as a task."""
         self.resources = {
-            _text(one, "uri"): Resource(upstreams[one.member], one.upstream_name) for one in document.resources
+            _text(one, "uri"): Resource(_behind(one, "uri", upstreams), one.upstream_name) for one in document.resources
         }
-        self.templates = tuple(_template(one, upstreams[one.member]) for one in document.resource_templates)
-        self.prompts = {_text(one, "name"): _prompt(one, upstreams[one.member]) for one in document.prompts}
+        self.templates = tuple(
+            _template(one, _behind(one, "uriTemplate", upstreams)) for one in document.resource_templates
+        )
+        self.prompts = {_text(one, "name"): _prompt(one, _behind(one, "name", upstreams)) for one in document.prompts}
         self._patterns = frozenset(one.matcher.template for one in self.templates)
         self.server_info = msgspec.Raw(codec.write({"name": document.server_name, "version": document.server_version}))
         self._listings: dict[tuple[str, str, int], bytes] = {}
@@ -325,6 +329,12 @@ def _upstream(member: Member, sandboxes: Sandboxes, remotes: Remotes | None) -> 
     raise PlanError(f"A member of kind {member.kind!r} cannot be served by this version of the gateway.")
 
 
+def _behind(component: Component, key: str, upstreams: Sequence[Upstream]) -> Upstream:
+    """Who answers for it."""
+    upstream = upstreams[component.member]
+    return HeldBack(upstream, name=_text(component, key), reason=component.held) if component.held else upstream
+
+
 def _guard(component: Component, document: PlanDocument, windows: Windows) -> Guard | None:
     if not component.policies:
         return None
@@ -335,6 +345,9 @@ def _guard(component: Component, document: PlanDocument, windows: Windows) -> Gu
 
 
 def _tool(component: Component, upstream: Upstream, member: Member, guard: Guard | None, *, tasks: bool) -> Tool:
+    if component.held:  # no argument is right for it, and it is no task
+        held = HeldBack(upstream, name=_text(component, "name"), reason=component.held)
+        return Tool(held, component.upstream_name, None, (), guard=guard)
     schema = component.definition.get("inputSchema")
     fault = None
     marks: tuple[param_headers.Mark, ...] = ()

@@ -99,6 +99,8 @@ class Component(msgspec.Struct, frozen=True, omit_defaults=True):
     """Arguments that clients may not send, the fixed ones among them. They are not in the definition's schema."""
     policies: tuple[int, ...] = ()
     """Indices into `PlanDocument.policies`."""
+    held: Literal["", "new", "changed", "refused"] = ""
+    """Why it may not be called: what its server says of it now was not approved (`connectors.held`)."""
 
 
 class PlanDocument(msgspec.Struct, frozen=True):
@@ -118,6 +120,8 @@ class PlanDocument(msgspec.Struct, frozen=True):
     resource_templates: tuple[Component, ...] = ()
     prompts: tuple[Component, ...] = ()
     policies: tuple[Policy, ...] = ()
+    held: tuple[Component, ...] = ()
+    """Tools that clients do not see, and are told why when they call one all the same."""
     live: bool = False
     """The one member lists and finds its components itself, at each request: a server that is run alone, whose
     components may change while it runs and differ by caller. The lists above are then empty."""
