@@ -10,7 +10,7 @@ from ulid import ULID
 Prefix = Literal[
     "ten", "usr", "mem", "dek", "srv", "rev", "ep", "epv", "mnt", "key", "aud", "sec", "log", "req",
     "cli", "con", "grt", "sgk", "inv", "idn", "aut", "ses", "evt", "idp", "sia", "ups", "cnx", "cna", "rpt",
-    "tsk", "tpt", "exp",
+    "tsk", "tpt", "exp", "dec",
 ]  # fmt: skip
 
 ID_LENGTH = 30

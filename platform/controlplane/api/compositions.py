@@ -133,6 +133,30 @@ class ShownComponentSerializer(serializers.Serializer[Any]):
     policies = serializers.ListField(child=serializers.CharField(), help_text="Names of the policies for its calls.")
 
 
+class HeldSerializer(serializers.Serializer[Any]):
+    """A definition that is kept from clients until somebody approves it."""
+
+    id = serializers.CharField(help_text="Names this definition. When the server changes it again, that has another.")
+    server = serializers.CharField()
+    kind = serializers.CharField(help_text="tools, resources, resource_templates, prompts or instructions.")
+    name = serializers.CharField(help_text="What it is called at the server.")
+    reason = serializers.ChoiceField(["new", "changed", "refused"])
+    definition = serializers.JSONField(help_text="What the server says now.")
+    approved = serializers.JSONField(allow_null=True, help_text="What was approved before; null when nothing was.")
+    fields_changed = serializers.ListField(source="fields", child=serializers.CharField())
+    diff = serializers.CharField(help_text="From what was approved to what the server says now.")
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    ids = serializers.ListField(
+        child=serializers.CharField(max_length=64), min_length=1, max_length=10_000, help_text="Of held definitions."
+    )
+
+
+class DecidedSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField(allow_null=True, help_text="The version published by it; null when none was.")
+
+
 class PreviewSerializer(serializers.Serializer[Any]):
     """What publishing would serve."""
 

@@ -16,8 +16,11 @@ from controlplane.api.base import TenantView
 from controlplane.api.compositions import (
     CloneSerializer,
     CompositionSerializer,
+    DecidedSerializer,
+    DecisionSerializer,
     EndpointDetailSerializer,
     EndpointSerializer,
+    HeldSerializer,
     NewEndpointSerializer,
     PreviewSerializer,
     PublishSerializer,
@@ -162,6 +165,46 @@ class Publish(EndpointView):
         read_as = _read_as(request, found) if "if-match" in request.headers else None
         version = publishing.publish(found, read_as=read_as, note=wanted.validated_data["note"], acting=self.principal)
         return self.version(version)
+
+
+class HeldDefinitions(EndpointView):
+    permissions: ClassVar = {"get": "endpoints:read"}
+
+    @extend_schema(operation_id="endpoints_held", responses=HeldSerializer(many=True))
+    def get(self, request: Request, endpoint: str) -> Response:
+        """What members changed and nobody approved yet, and what was refused. Empty unless `changes` is `hold`."""
+        return Response(HeldSerializer(publishing.held(services.find_endpoint(endpoint)), many=True).data)
+
+
+class Decide(EndpointView):
+    permissions: ClassVar = {"post": "endpoints:write"}
+    approve: ClassVar[bool]
+
+    def decide(self, request: Request, endpoint: str) -> Response:
+        wanted = DecisionSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        found = services.find_endpoint(endpoint)
+        ids = wanted.validated_data["ids"]
+        made = publishing.decide(found, ids, approve=self.approve, acting=self.principal)
+        return Response(DecidedSerializer({"version": made.number if made else None}).data)
+
+
+class Approve(Decide):
+    approve = True
+
+    @extend_schema(operation_id="endpoints_approve", request=DecisionSerializer, responses=DecidedSerializer)
+    def post(self, request: Request, endpoint: str) -> Response:
+        """Let held definitions through, all of those named or none. Clients see them within a second."""
+        return self.decide(request, endpoint)
+
+
+class Refuse(Decide):
+    approve = False
+
+    @extend_schema(operation_id="endpoints_refuse", request=DecisionSerializer, responses=DecidedSerializer)
+    def post(self, request: Request, endpoint: str) -> Response:
+        """Take components with these definitions away from clients. They can be approved later."""
+        return self.decide(request, endpoint)
 
 
 class Rollback(EndpointView):

@@ -19,6 +19,9 @@ Prefix = Annotated[
     Parameter(help="Whether names get their server's in front. Default: where two are the same."),
 ]
 
+Ids = Annotated[str, Parameter(help="Of definitions, as `stoa endpoints held` prints them.")]
+All = Annotated[bool, Parameter(name="--all", negative="", help="All that waits, as it is now.")]
+
 
 @app.command(name="ls")
 def list_endpoints(*, tenant: Tenant = None, url: Url = None) -> None:
@@ -110,6 +113,36 @@ def publish(
 
     with connected(url, tenant) as api:
         composing.publish(api, endpoint, note)
+
+
+@app.command
+def held(endpoint: str, *, tenant: Tenant = None, url: Url = None) -> None:
+    """Show what an endpoint's members changed and nobody approved yet."""
+    from controlplane.cli import approving
+    from controlplane.cli.platform_api import connected
+
+    with connected(url, tenant) as api:
+        approving.held(api, endpoint)
+
+
+@app.command
+def approve(endpoint: str, *ids: Ids, everything: All = False, tenant: Tenant = None, url: Url = None) -> None:
+    """Let held definitions through to clients."""
+    from controlplane.cli import approving
+    from controlplane.cli.platform_api import connected
+
+    with connected(url, tenant) as api:
+        approving.decide(api, endpoint, ids, "approve", everything=everything)
+
+
+@app.command
+def refuse(endpoint: str, *ids: Ids, everything: All = False, tenant: Tenant = None, url: Url = None) -> None:
+    """Take components whose definitions changed away from clients."""
+    from controlplane.cli import approving
+    from controlplane.cli.platform_api import connected
+
+    with connected(url, tenant) as api:
+        approving.decide(api, endpoint, ids, "refuse", everything=everything)
 
 
 @app.command

@@ -8,17 +8,20 @@ arguments it always has.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from controlplane.composition.document import Composition, MemberSpec, ToolOverride
 from controlplane.composition.errors import CompileError
 from controlplane.composition.findings import Finding, Findings
+from controlplane.composition.holding import INSTRUCTIONS, KEYS, Decisions, Held, held
 from controlplane.composition.names import Claim, settle
-from controlplane.composition.naming import prefixed, prefixed_uri
+from controlplane.composition.naming import fitted, prefixed, prefixed_uri, why_unfit
 from controlplane.composition.overrides import Overridden, overridden
 from controlplane.composition.policies import governed
 from controlplane.composition.selection import selector
 from controlplane.composition.soundness import check
+from mcp_runtime.connectors.held import Reason
 from mcp_runtime.ports.apis import Api
 from mcp_runtime.ports.plans import Component, Member, PlanDocument, Remote
 from mcp_runtime.ports.statics import Static
@@ -26,7 +29,6 @@ from mcp_runtime.ports.workers import Manifest, Worker
 
 __all__ = ("CompileError", "Compiled", "MountedServer", "compile_plan")
 
-_KEYS = {"tools": "name", "resources": "uri", "resource_templates": "uriTemplate", "prompts": "name"}
 _KINDS = {"tools": "tool", "resources": "resource", "resource_templates": "resource template", "prompts": "prompt"}
 
 
@@ -42,6 +44,18 @@ class MountedServer:
     remote: Remote | None = None
     api: Api | None = None
     static: Static | None = None
+    decisions: Decisions | None = None
+    """What the endpoint lets through of it; None lets everything through."""
+
+    @property
+    def instructions(self) -> str | None:
+        """What it tells models about itself, as the endpoint passes it on."""
+        said = self.manifest.instructions
+        waiting = _held_instructions(self)
+        if waiting is None:
+            return said
+        approved = waiting.approved if waiting.reason == "changed" else None
+        return str(approved["text"]) if approved else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,8 @@ class Compiled:
     findings: tuple[Finding, ...]
     members: tuple[MountedServer, ...]
     """The servers behind `plan.members`, in their order."""
+    held: tuple[Held, ...] = ()
+    """What is kept from clients until somebody approves it."""
 
     def served(self) -> PlanDocument:
         """The plan. Raises CompileError with the first fault there is."""
@@ -80,7 +96,9 @@ def compile_plan(
     then an error. It is none when a server changed below a composition that was right, or nobody could remove a tool.
     """
     findings = Findings()
-    claims: dict[str, list[Claim]] = {kind: [] for kind in _KEYS}
+    claims: dict[str, list[Claim]] = {kind: [] for kind in KEYS}
+    kept: list[Claim] = []
+    waiting: list[Held] = []
     present: list[MountedServer] = []
     for position, member in enumerate(composition.members):
         where = f"$.members[{position}]"
@@ -98,9 +116,10 @@ def compile_plan(
             continue
         present.append(server)
         with findings.collected():
-            _contribute(claims, _Part(member, server, len(present) - 1, where, composition), findings, strict=strict)
+            part = _Part(member, server, len(present) - 1, where, composition, kept, waiting)
+            _contribute(claims, part, findings, strict=strict)
     components = {
-        kind: tuple(_component(claim, _KEYS[kind]) for claim in settle(_KINDS[kind], found, composition, findings))
+        kind: tuple(_component(claim, KEYS[kind]) for claim in settle(_KINDS[kind], found, composition, findings))
         for kind, found in claims.items()
     }
     policies, tools = governed(composition, components["tools"], findings, strict=strict)
@@ -120,11 +139,12 @@ def compile_plan(
         resource_templates=components["resource_templates"],
         prompts=components["prompts"],
         policies=policies,
+        held=_kept(kept, tools),
     )
     if not findings.errors:
         with findings.collected():
             check(plan)
-    return Compiled(None if findings.errors else plan, findings.all(), tuple(present))
+    return Compiled(None if findings.errors else plan, findings.all(), tuple(present), tuple(waiting))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +156,43 @@ class _Part:
     index: int
     where: str
     composition: Composition
+    kept: list[Claim]
+    """Tools that clients are not shown."""
+    waiting: list[Held]
 
 
 def _contribute(claims: dict[str, list[Claim]], part: _Part, findings: Findings, *, strict: bool) -> None:
     wanted = selector(part.spec, part.where)
     manifest = part.server.manifest
+    before = len(part.waiting)
     taken = 0
-    for kind, key in _KEYS.items():
+    for kind, key in KEYS.items():
         definitions: list[dict[str, object]] = getattr(manifest, kind)
-        for definition in definitions:
-            if wanted(definition, key):
-                taken += 1
-                with findings.collected():
-                    claims[kind].append(_claim(kind, key, definition, part))
+        for said in definitions:
+            waits = held(part.server.slug, kind, str(said[key]), said, part.server.decisions)
+            # What was approved stays in sight, so that a change can neither rename nor hide anything by itself.
+            shown = waits.approved if waits is not None and waits.approved is not None else said
+            if not wanted(shown, key):
+                continue
+            taken += 1
+            if waits is not None:
+                part.waiting.append(waits)
+            with findings.collected():
+                if waits is None or waits.reason == "changed":
+                    claims[kind].append(_claim(kind, key, shown, part, held="" if waits is None else waits.reason))
+                elif kind == "tools":
+                    bare: dict[str, object] = {"name": said[key], "inputSchema": {"type": "object"}}
+                    part.kept.append(_claim(kind, key, bare, part, held=waits.reason))
+    instructions = _held_instructions(part.server)
+    if instructions is not None:
+        part.waiting.append(instructions)
+    if len(part.waiting) > before:
+        findings.warn(
+            "held",
+            f"What '{part.spec.server}' changed is held: {len(part.waiting) - before} of its definitions.",
+            "Look at the changes and approve or refuse them: stoa endpoints held.",
+            part.where,
+        )
     offered = {str(tool["name"]) for tool in manifest.tools}
     for name in part.spec.tools.keys() - offered:
         tools = ", ".join(f"'{tool}'" for tool in sorted(offered)[:20]) or "none"
@@ -168,11 +212,29 @@ def _contribute(claims: dict[str, list[Claim]], part: _Part, findings: Findings,
         )
 
 
-def _claim(kind: str, key: str, definition: dict[str, object], part: _Part) -> Claim:
+def _held_instructions(server: MountedServer) -> Held | None:
+    said = server.manifest.instructions
+    return held(server.slug, INSTRUCTIONS, INSTRUCTIONS, {"text": said}, server.decisions) if said else None
+
+
+def _kept(claims: Sequence[Claim], tools: Sequence[Component]) -> tuple[Component, ...]:
+    """Tools that are not shown, under the names that they would have. No name of another one is taken from it."""
+    names = {str(tool.definition["name"]) for tool in tools}
+    found: dict[str, Component] = {}
+    for claim in claims:
+        name = fitted(claim.wish) if claim.fits and why_unfit(claim.wish) else claim.wish
+        if name not in names:
+            found.setdefault(name, _component(replace(claim, name=name), KEYS["tools"]))
+    return tuple(found.values())
+
+
+def _claim(
+    kind: str, key: str, definition: dict[str, object], part: _Part, *, held: Reason | Literal[""] = ""
+) -> Claim:
     own = str(definition[key])
     prefix_of = prefixed if key == "name" else prefixed_uri
     override = part.spec.tools.get(own, _NO_OVERRIDE) if kind == "tools" else _NO_OVERRIDE
-    if override is _NO_OVERRIDE:
+    if override is _NO_OVERRIDE or held in ("new", "refused"):
         shown = Overridden(definition, {}, ())
     else:
         shown = overridden(definition, override, where=f"{part.where}.tools.{own}")
@@ -186,6 +248,7 @@ def _claim(kind: str, key: str, definition: dict[str, object], part: _Part) -> C
         where=f"{part.where}.tools.{own}" if override.name else part.where,
         shown=shown,
         fits=kind == "tools" and part.composition.names == "fit",
+        held=held,
     )
 
 
@@ -199,6 +262,7 @@ def _component(claim: Claim, key: str) -> Component:
         upstream_name=claim.own,
         fixed=claim.shown.fixed,
         hidden=claim.shown.hidden,
+        held=claim.held,
     )
 
 
@@ -222,11 +286,11 @@ def _introduction(
     """How the endpoint introduces itself: as its only server does, or under its own name."""
     if len(composition.members) == 1 and len(servers) == 1:
         manifest = servers[0].manifest
-        instructions = manifest.instructions if composition.instructions is None else composition.instructions
+        instructions = servers[0].instructions if composition.instructions is None else composition.instructions
         return manifest.name, manifest.version or str(version), instructions or None
     if composition.instructions is not None:
         return endpoint, str(version), composition.instructions or None
-    said = [f"{server.slug}: {server.manifest.instructions}" for server in servers if server.manifest.instructions]
+    said = [f"{server.slug}: {server.instructions}" for server in servers if server.instructions]
     return endpoint, str(version), "\n\n".join(said) or None
 
 

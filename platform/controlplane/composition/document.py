@@ -121,6 +121,8 @@ class Composition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     instructions: Text | None = None
     """What the endpoint tells models about itself; the members' own instructions unless set."""
     policies: Annotated[tuple[PolicySpec, ...], Meta(max_length=MAX_POLICIES)] = ()
+    changes: Literal["let_through", "hold"] = "let_through"
+    """Whether what mounted servers change about their definitions reaches clients, or waits until it is approved."""
 
 
 def read(document: object) -> Composition:

@@ -9,6 +9,7 @@ CompositionError        a request about an endpoint cannot be met
 ├── InvalidComposition  the document is not one: `where` is the path in it
 ├── DraftChanged        someone else wrote the draft in between
 ├── NothingToServe      no member has a revision that is built
+├── NotHeld             no definition of this identifier waits for approval
 └── NothingToRestore    no earlier version was composed differently
 """
 
@@ -99,6 +100,14 @@ class NothingToServe(CompositionError):
         members = ", ".join(f"'{slug}'" for slug in slugs)
         said = f"none of its members ({members}) has a revision that is built" if members else "it has no members"
         super().__init__(f"Endpoint '{endpoint}' cannot be published: {said}.")
+
+
+class NotHeld(CompositionError):
+    code = "not_held"
+    hint = "Look at what is held now: GET …/endpoints/<name>/held. The server may have changed it again."
+
+    def __init__(self, endpoint: str, identifier: str) -> None:
+        super().__init__(f"Endpoint '{endpoint}' holds nothing called '{identifier[:80]}'.")
 
 
 class NothingToRestore(CompositionError):

@@ -93,6 +93,7 @@ def _components(plan: dict[str, Any] | None, kind: str) -> dict[str, dict[str, A
             "upstream_name": component["upstream_name"],
             "fixed": component.get("fixed", {}),
             "hidden": sorted(component.get("hidden", ())),
+            "held": component.get("held", ""),
             "policies": [plan["policies"][index]["name"] for index in component.get("policies", ())],
         }
         for component in plan[kind]

@@ -69,6 +69,31 @@ class Mount(TenantModel):
         return f"{self.server_id} in {self.endpoint_id}"
 
 
+class Decision(TenantModel):
+    """What an endpoint that holds changes lets through of one component of a member (`composition.holding`)."""
+
+    id = IdField("dec")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="decisions")
+    server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=24)
+    name = models.TextField()
+    """As its server calls it."""
+    component = models.CharField(max_length=64)
+    """SHA-256 of kind and name: a URI is too long for an index."""
+    approved = DocumentField(null=True, blank=True)
+    """The definition; None where none was approved yet."""
+    refused = models.CharField(max_length=64, blank=True)
+    """The digest of the definition that was refused."""
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["endpoint", "server", "component"], name="composition_decision_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} in {self.endpoint_id}"
+
+
 class EndpointVersion(TenantModel):
     """One compiled plan. Immutable: publishing again makes another."""
 

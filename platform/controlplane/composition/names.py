@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from controlplane.composition.document import Composition, Prefix
 from controlplane.composition.findings import Findings
 from controlplane.composition.naming import fitted, told_apart, why_unfit
 from controlplane.composition.overrides import Overridden
+from mcp_runtime.connectors.held import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Claim:
     """Whether a name that clients refuse is changed."""
     name: str = ""
     """The public one, once it is settled."""
+    held: Reason | Literal[""] = ""
+    """Why it may not be called."""
 
     @property
     def wish(self) -> str:

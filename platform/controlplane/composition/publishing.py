@@ -6,7 +6,7 @@ a version is compiled from revisions that nobody is moving, and two publishers n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,11 @@ from django.db.models import F, Max
 
 from controlplane.announcements import PLANS, announce_on_commit
 from controlplane.audit import services as audit
-from controlplane.composition import drafts, services
+from controlplane.composition import approvals, drafts, services
 from controlplane.composition.compiler import Compiled, MountedServer, compile_plan
 from controlplane.composition.document import Composition, MemberSpec, read, write
 from controlplane.composition.errors import CompileError, NothingToRestore, NothingToServe, VersionNotFound
+from controlplane.composition.holding import Decisions, Held
 from controlplane.composition.models import Endpoint, EndpointVersion, Mount, PlanCounter
 from controlplane.registry.models import Revision, Server
 from controlplane.registry.workers import api_of, manifest_of, remote_of, static_of, worker_of
@@ -76,6 +77,28 @@ def publish_members_of(server: Server, *, acting: Principal | None) -> list[Endp
     return made
 
 
+def decide(
+    endpoint: Endpoint, wanted: Sequence[str], *, approve: bool, acting: Principal | None
+) -> EndpointVersion | None:
+    """Approve or refuse held definitions, by `Held.id`. None when clients see no difference.
+
+    Raises NotHeld, CompileError, NotPermittedError.
+    """
+    require(acting, "endpoints:write")
+    with transaction.atomic():
+        _hold_servers(services.composed(endpoint))
+        current = drafts.locked(endpoint)
+        approvals.record(current, held(current), wanted, approve=approve, acting=acting)
+        version = _follow(current, acting)
+        _count(0 if version is None else 1)
+    return version
+
+
+def held(endpoint: Endpoint) -> tuple[Held, ...]:
+    """What the published composition keeps from clients until it is approved, and what was refused."""
+    return _compile(endpoint, services.composed(endpoint), _next_number(endpoint), strict=False).held
+
+
 def preview(endpoint: Endpoint, composition: Composition | None = None, *, strict: bool = True) -> Compiled:
     """What publishing would serve: the same compiler on the same rows. The draft unless a composition is given."""
     wanted = services.drafted(endpoint) if composition is None else composition
@@ -98,6 +121,9 @@ def _serve(endpoint: Endpoint, change: _Change, *, acting: Principal | None) -> 
     plan = compiled.served()
     if not plan.members:
         raise NothingToServe(endpoint.slug, [member.server for member in change.composition.members])
+    approvals.settle(
+        endpoint, change.composition, [(one.slug, one.server_id, one.manifest) for one in compiled.members]
+    )
     endpoint.composition = write(change.composition)
     if not change.keeps_draft:
         endpoint.draft = None
@@ -161,12 +187,14 @@ def _compile(endpoint: Endpoint, composition: Composition, number: int, *, stric
         endpoint=endpoint.slug,
         version=number,
         composition=composition,
-        servers=_servers(composition),
+        servers=_servers(composition, approvals.decisions_of(endpoint, composition)),
         strict=strict,
     )
 
 
-def _servers(composition: Composition) -> Mapping[str, MountedServer | CompileError]:
+def _servers(
+    composition: Composition, decisions: Mapping[str, Decisions]
+) -> Mapping[str, MountedServer | CompileError]:
     """The members by name: what each has to serve, or why it cannot be one. Those without a revision are left out."""
     slugs = [member.server for member in composition.members]
     found = {one.slug: one for one in Server.objects.filter(slug__in=slugs).select_related("current_revision")}
@@ -193,6 +221,7 @@ def _servers(composition: Composition) -> Mapping[str, MountedServer | CompileEr
                 remote=remote_of(revision) if server.kind == Server.Kind.REMOTE else None,
                 api=api_of(revision) if server.kind in (Server.Kind.OPENAPI, Server.Kind.STATIC) else None,
                 static=static_of(revision) if server.kind == Server.Kind.STATIC else None,
+                decisions=decisions.get(server.slug),
             )
     return members
 

@@ -108,6 +108,7 @@ def _shown(
         "components": [(kind.replace("_", " "), shown) for kind, shown in components.items() if shown],
         "tokens": sum(one.tokens for one in components["tools"]),
         "findings": compiled.findings,
+        "held": publishing.held(found) if services.composed(found).changes == "hold" else (),
         "can_publish": may_write and compiled.plan is not None and bool(compiled.plan.members),
         "document": entered if entered is not None else json.dumps(write(composition), indent=2, ensure_ascii=False),
         "problem": problem,
@@ -168,6 +169,12 @@ def _changed(request: PageRequest, tenant: str, found: Endpoint) -> HttpResponse
         case "discard":
             drafts.discard(found, read_as=read_as, acting=acting)
             return done(request, "The draft is gone.", "endpoint", **here)
+        case "approve" | "refuse" as how:
+            chosen = request.POST.getlist("held")
+            decided = publishing.decide(found, chosen, approve=how == "approve", acting=acting)
+            said = {"approve": "Approved.", "refuse": "Refused."}[how] if chosen else "Nothing was chosen."
+            served = f" Version {decided.number} is served now." if decided else ""
+            return done(request, said + served, "endpoint", **here)
         case "publish":
             note = request.POST.get("note", "").strip()[:500]
             made = publishing.publish(found, read_as=read_as, note=note, acting=acting)

@@ -7,8 +7,8 @@ import json
 import pytest
 from django.test import Client
 
-from controlplane.composition import services
-from controlplane.composition.models import Endpoint
+from controlplane.composition import publishing, services
+from controlplane.composition.models import Decision, Endpoint
 from controlplane.registry.models import Revision
 from tenants.context import acting_for
 from tests.support.cast import Cast
@@ -129,3 +129,20 @@ def test_every_client_is_told_the_address(ben: Client, revision: Revision) -> No
     assert "http://127.0.0.1:8000/t/acme/weather/mcp" in shown
     assert 'href="vscode:mcp/install?' in shown
     assert 'href="cursor://' in shown
+
+
+def test_a_change_is_looked_at_and_approved_on_the_page(ben: Client, cast: Cast, team: Endpoint) -> None:
+    ben.post(TEAM, {"do": "save", "document": json.dumps({"members": [{"server": "weather"}], "changes": "hold"})})
+    ben.post(TEAM, {"do": "publish"})
+    with acting_for(cast.acme.id):
+        Decision.objects.update(approved={"name": "get_forecast", "inputSchema": {"type": "object"}})
+        (held,) = publishing.held(endpoint(cast))
+    shown = ben.get(TEAM).content.decode()
+    assert "Held until you approve it" in shown
+    assert held.id in shown
+
+    after = ben.post(TEAM, {"do": "approve", "held": held.id}, follow=True).content.decode()
+
+    assert "Held until you approve it" not in after
+    with acting_for(cast.acme.id):
+        assert publishing.held(endpoint(cast)) == ()

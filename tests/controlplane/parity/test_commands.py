@@ -34,6 +34,8 @@ COMMANDS: dict[str, set[str]] = {
     "endpoints set": {"endpoints_set_draft"},
     "endpoints discard": {"endpoints_discard_draft"},
     "endpoints publish": {"endpoints_publish"},
+    "endpoints approve": {"endpoints_approve"},
+    "endpoints refuse": {"endpoints_refuse"},
     "endpoints rollback": {"endpoints_roll_back"},
     "endpoints clone": {"endpoints_clone"},
     "providers add": {"identity_providers_create"},

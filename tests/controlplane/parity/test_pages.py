@@ -31,6 +31,7 @@ PAGES: dict[str, set[str]] = {
     "endpoints": {"endpoints_create"},
     "endpoint": {
         "endpoints_set_draft", "endpoints_discard_draft", "endpoints_publish", "endpoints_roll_back", "endpoints_clone",
+        "endpoints_approve", "endpoints_refuse",
     },
     "add_identity_provider": {"identity_providers_create"},
     "identity_provider": {
