@@ -106,13 +106,11 @@ class Installation:
 
     def web(self) -> Program:
         """Takes a socket that already listens: a restart of web loses no connection, and nobody else gets the port."""
-        options = ["--loop=uvloop", "--http=httptools", "--ws=websockets-sansio", "--lifespan=on", "--no-access-log"]
-        options += [f"--fd={self._listener.fileno()}", "--timeout-graceful-shutdown=2", "--no-server-header"]
-        environment = {"STOA_DATABASE_POOL": "10", **self.environment}
-        command = ("uvicorn", "controlplane.asgi:application", *options)
-        program = self._python("web", *command, environment=environment)
+        environment = {"STOA_DATABASE_POOL": "10", "STOA_DRAIN_SECONDS": "2", **self.environment}
+        fd = self._listener.fileno()
+        program = self._python("web", "controlplane.cli.serving", f"--fd={fd}", environment=environment)
         # The poll of `up` itself would fill the screen until the runner is there.
-        return replace(program, pass_fds=(self._listener.fileno(),), hush=("Service Unavailable: /readyz",))
+        return replace(program, patience=5.0, pass_fds=(fd,), hush=("Service Unavailable: /readyz",))
 
     def worker(self) -> Program:
         return self._celery("worker", "--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=INFO")
