@@ -95,7 +95,7 @@ def _environment_of_web(platform: RunningPlatform) -> dict[str, str]:
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             command = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
-            if b"controlplane.asgi:application" not in command:
+            if b"controlplane.cli.serving" not in command:
                 continue
             pairs = (pair.partition(b"=") for pair in (entry / "environ").read_bytes().split(b"\0") if pair)
             environment = {name.decode(): value.decode() for name, _, value in pairs}
