@@ -13,7 +13,7 @@ from tenants.principal import Principal
 
 RETRY_SECONDS = 1
 NOTABLE = 64
-"""Counts that are at least this part of their cap are told to the other processes (`gateway.shared_limits`)."""
+"""Counts from a 64th of their cap on are told to the other processes (`gateway.shared_limits`)."""
 
 Counted: TypeAlias = tuple[str, str | tuple[str, ...]]
 """What is counted, and whose it is: a tenant's, or that of a caller's identity."""

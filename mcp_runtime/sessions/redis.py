@@ -35,7 +35,7 @@ from mcp_runtime.sessions.topics import Topics
 
 CHANNEL = "stoa:sessions"
 SHARERS = "stoa:counts"
-"""Which processes share what they count, and until when that is believed."""
+"""Which processes share what they count. What they do has a key of its own each, which is its lease."""
 QUIET_SECONDS = 5.0
 """After so long without a message the listener asks for a sign of life, and gives up after three of these."""
 COUNT_SECONDS = 60.0
@@ -208,22 +208,24 @@ class RedisSessions:
         return bool(deleted)
 
     async def share(self, whose: str, counts: bytes, seconds: float) -> Sequence[bytes]:
-        now, lives = time.time(), int(seconds * 1000)
         async with self._pipeline() as pipe:
             if counts:
-                pipe.set(_shared(whose), counts, px=lives)
-                pipe.zadd(SHARERS, {whose: now + seconds})
+                pipe.set(_shared(whose), counts, px=int(seconds * 1000))
+                pipe.sadd(SHARERS, whose)
             else:
                 pipe.delete(_shared(whose))
-                pipe.zrem(SHARERS, whose)
-            pipe.zremrangebyscore(SHARERS, "-inf", now)
-            pipe.zrange(SHARERS, 0, -1)
+                pipe.srem(SHARERS, whose)
+            pipe.smembers(SHARERS)
             *_, sharers = await pipe.execute()
-        others = [_shared(name) for name in (str(sharer, "ascii") for sharer in sharers) if name != whose]
+        others = [name for name in (str(sharer, "ascii") for sharer in sharers) if name != whose]
         if not others:
             return ()
         with _reached():
-            found = await self._redis.mget(others)
+            found = await self._redis.mget([_shared(name) for name in others])
+            # Their leases tell, and no clock. One that is back between the two of these comes again with its next word.
+            silent = [name for name, kept in zip(others, found, strict=True) if kept is None]
+            if silent:
+                await self._redis.srem(SHARERS, *silent)
         return [kept for kept in found if kept is not None]
 
     async def tell(self, topic: str, message: bytes) -> None:
