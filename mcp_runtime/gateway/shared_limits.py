@@ -41,10 +41,11 @@ class SharedLimits:
         self._sharing = asyncio.create_task(self._share_forever(), name="limits: share counts")
 
     async def aclose(self) -> None:
-        if self._sharing is not None:
-            self._sharing.cancel()
-            await asyncio.wait([self._sharing])
-            self._sharing = None
+        task, self._sharing = self._sharing, None
+        while task is not None and not task.done():
+            # Once is not enough: a store may lose a cancellation, see sessions.redis.
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.1)
 
     async def share(self) -> None:
         """One round: tell, and heed what the others tell."""

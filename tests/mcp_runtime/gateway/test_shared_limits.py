@@ -133,12 +133,16 @@ async def test_a_cap_on_streams_holds_over_two_gateways(world: World, redis_url:
     async with (
         opened(world, RedisSessions(redis_url), caps=caps) as one,
         opened(world, RedisSessions(redis_url), caps=caps) as other,
+        asyncio.timeout(60),
     ):
+        await other.gateway.start()  # the first request of the other one would
         listening = asyncio.create_task(one.modern("subscriptions/listen", asked))
         await wait_until_async(lambda: one.gateway.figures.streams == 1)
-        for door in (one, other):
-            assert door.gateway._shared_limits is not None
-            await door.gateway._shared_limits.share()
+        shared = [door.gateway._shared_limits for door in (one, other)]
+        for limits in shared:
+            assert limits is not None
+            await limits.aclose()  # its own rounds, so that it has heard exactly what the test lets it hear
+            await limits.share()
 
         answer = await other.modern("subscriptions/listen", asked)
         one.gateway.drain()
