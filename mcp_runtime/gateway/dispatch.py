@@ -12,11 +12,12 @@ import msgspec
 
 from mcp_runtime.connectors.failures import misbehaved
 from mcp_runtime.connectors.upstream import Upstream
-from mcp_runtime.gateway import completion
+from mcp_runtime.gateway import completion, searching
 from mcp_runtime.gateway.events import CallEvents
 from mcp_runtime.gateway.paging import Pages
 from mcp_runtime.gateway.plans import COMPLETE, LIST_KEYS, LIST_METHODS, CompiledPlan, Tool
 from mcp_runtime.gateway.records import CallRecord
+from mcp_runtime.gateway.searching import Search
 from mcp_runtime.gateway.shown_headers import shown
 from mcp_runtime.ports.sandboxes import Asker
 from mcp_runtime.ports.tasks import TASK_SECONDS
@@ -79,6 +80,8 @@ class Call(msgspec.Struct):
 
     seconds: float | None = None
     """How long it may take, where that is not the server's own limit."""
+    wrapped: bool = False
+    """Whether it came by way of `call_tool` (`gateway.searching`), so that no header repeats its name or arguments."""
 
     def caller(self) -> Caller:
         """What the worker is told."""
@@ -164,7 +167,7 @@ def encode(call: Call, result: Result | InputRequired) -> bytes:
 async def _list(call: Call, upstream: Upstream) -> bytes:
     """A list from the one member that makes its lists itself."""
     request = call.request
-    definitions = await _definitions(call, upstream)
+    definitions = await _definitions(call, upstream, request.method)
     return codec.write(ResultMessage(request.id, call.plan.live_listing(request.method, definitions, request.revision)))
 
 
@@ -174,34 +177,33 @@ async def _list_for_caller(call: Call) -> bytes:
     if request.params.get("cursor") is not None:
         raise InvalidParams("The cursor is not one that this list gave you: begin without one.")
     members = call.plan.varying(request.method)
-    seen = await asyncio.gather(*(_seen(call, upstream) for upstream in members.values()))
+    seen = await asyncio.gather(*(_seen(call, upstream, request.method) for upstream in members.values()))
     result = call.plan.listing_of(request.method, dict(zip(members, seen, strict=True)), request.revision)
     return codec.write(ResultMessage(request.id, result))
 
 
-async def _seen(call: Call, upstream: Upstream) -> set[str]:
-    key = {"resources/list": "uri", "resources/templates/list": "uriTemplate"}.get(call.request.method, "name")
+async def _seen(call: Call, upstream: Upstream, method: str) -> set[str]:
+    key = {"resources/list": "uri", "resources/templates/list": "uriTemplate"}.get(method, "name")
     try:
-        definitions = await _definitions(call, upstream)
+        definitions = await _definitions(call, upstream, method)
     except McpError as error:
         call.record.reason = f"A member could not be listed: {error.message}"
         return set()
     return {str(one.get(key)) for one in definitions}
 
 
-async def _definitions(call: Call, upstream: Upstream) -> list[dict[str, object]]:
+async def _definitions(call: Call, upstream: Upstream, method: str) -> list[dict[str, object]]:
     """One member's list for this caller. Raises McpError."""
-    request = call.request
-    params: dict[str, object] = {"_meta": _passed_on(request.params.get("_meta"))}
-    raw = await upstream.call(request.method, msgspec.Raw(codec.write(params)), caller=call.caller())
+    params: dict[str, object] = {"_meta": _passed_on(call.request.params.get("_meta"))}
+    raw = await upstream.call(method, msgspec.Raw(codec.write(params)), caller=call.caller())
     try:
         found = codec.read(bytes(raw))
     except ParseError as error:
         call.record.reason = f"A list that cannot be sent on: {error}"
         raise misbehaved(call.record.request_id) from None
-    definitions = found.get(LIST_KEYS[request.method]) if isinstance(found, dict) else None
+    definitions = found.get(LIST_KEYS[method]) if isinstance(found, dict) else None
     if not isinstance(definitions, list) or not all(isinstance(one, dict) for one in definitions):
-        call.record.reason = f"Not a result of {request.method}."
+        call.record.reason = f"Not a result of {method}."
         raise misbehaved(call.record.request_id)
     return definitions
 
@@ -221,6 +223,17 @@ async def _complete(call: Call) -> bytes:
 
 
 async def _call_tool(call: Call) -> ToolResult | InputRequired:
+    search = call.plan.search
+    if search is not None and not call.wrapped:
+        match call.request.params.get("name"):
+            case searching.SEARCH:
+                return await _search(call, search)
+            case searching.CALL:
+                params = searching.wrapped(call.request.params)
+                if str(params["name"]) not in call.plan.tools:
+                    call.record.outcome = "tool_error"
+                    return searching.unknown(str(params["name"]))
+                call.request, call.wrapped = msgspec.structs.replace(call.request, params=params), True
     found = judged(call)
     if isinstance(found, ToolResult):
         return found
@@ -229,6 +242,14 @@ async def _call_tool(call: Call) -> ToolResult | InputRequired:
     if isinstance(result, ToolResult) and result.is_error is True:
         call.record.outcome = "tool_error"
     return result
+
+
+async def _search(call: Call, search: Search) -> ToolResult:
+    call.record.name = searching.SEARCH
+    arguments = call.request.params.get("arguments")
+    members = search.varying
+    seen = await asyncio.gather(*(_seen(call, upstream, "tools/list") for upstream in members.values()))
+    return search.find(arguments if isinstance(arguments, dict) else {}, dict(zip(members, seen, strict=True)))
 
 
 def judged(call: Call) -> tuple[Tool, dict[str, object]] | ToolResult:
@@ -248,7 +269,7 @@ def judged(call: Call) -> tuple[Tool, dict[str, object]] | ToolResult:
         raise InvalidParams("params.arguments must be an object.")
     if tool.task is not None:
         call.seconds = TASK_SECONDS
-    if call.request.revision.modern and tool.marks and call.task is None:
+    if call.request.revision.modern and tool.marks and call.task is None and not call.wrapped:
         param_headers.compare(tool.marks, param_headers.given(call.sent), arguments)
     if tool.fault is not None:
         hint = "Its developer must change the tool's input schema."

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import jsonschema_rs
@@ -25,6 +26,7 @@ from mcp_runtime.connectors.static import StaticUpstream
 from mcp_runtime.connectors.upstream import Upstream
 from mcp_runtime.connectors.withheld import WithheldArguments
 from mcp_runtime.gateway.policies import Guard, Windows
+from mcp_runtime.gateway.searching import SHOWN, Search
 from mcp_runtime.gateway.task_traits import TaskTraits, task_traits
 from mcp_runtime.gateway.task_wire import EXTENSION, LEGACY_CAPABILITY
 from mcp_runtime.ports.plans import Component, Member, PlanDocument
@@ -136,6 +138,12 @@ class CompiledPlan:
             )
             for one in tools
         }
+        self.search: Search | None = None
+        """What stands in place of the list of tools; None where they are listed."""
+        if document.present == "search":
+            self.search = Search(document.tools, self._varying["tools/list"])
+            self._varying["tools/list"] = {}
+            self._document = msgspec.structs.replace(document, tools=SHOWN)
         self.tasks = any(tool.task is not None for tool in self.tools.values())
         """Whether there is a tool that may run as a task."""
         self.resources = {
@@ -235,13 +243,14 @@ class CompiledPlan:
         part = copy.copy(self)
         part._document = msgspec.structs.replace(
             document,
-            tools=tuple(one for one in document.tools if rights.allow("tool", _text(one, "name"))),
+            tools=tuple(one for one in document.tools if self.search or rights.allow("tool", _text(one, "name"))),
             prompts=tuple(one for one in document.prompts if rights.allow("prompt", _text(one, "name"))),
             resources=tuple(one for one in document.resources if rights.allow("resource", _text(one, "uri"))),
             resource_templates=tuple(
                 one for one in document.resource_templates if rights.allow("resource", _text(one, "uriTemplate"))
             ),
         )
+        part.search = self.search and self.search.part(partial(rights.allow, "tool"))
         part.live = None  # whatever it would list, no right names it for certain
         part.tools = {name: one for name, one in self.tools.items() if rights.allow("tool", name)}
         part.prompts = {name: one for name, one in self.prompts.items() if rights.allow("prompt", name)}

@@ -122,6 +122,8 @@ class PlanDocument(msgspec.Struct, frozen=True):
     policies: tuple[Policy, ...] = ()
     held: tuple[Component, ...] = ()
     """Tools that clients do not see, and are told why when they call one all the same."""
+    present: Literal["tools", "search"] = "tools"
+    """Whether its tools are listed, or searched and called by way of two that are (`gateway.searching`)."""
     live: bool = False
     """The one member lists and finds its components itself, at each request: a server that is run alone, whose
     components may change while it runs and differ by caller. The lists above are then empty."""

@@ -9,9 +9,6 @@ finds is what its caller would have been shown, by way of middleware, `auth=` an
 from __future__ import annotations
 
 import inspect
-import math
-import re
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any
 
@@ -24,6 +21,7 @@ from mcp_runtime.framework.composition.transforms import Transform
 from mcp_runtime.framework.composition.views import listing_all
 from mcp_runtime.framework.context import Context
 from mcp_runtime.framework.errors import ToolError
+from mcp_runtime.framework.ranking import Index, tool_text
 from mcp_runtime.protocol.errors import UnknownTool
 
 __all__ = ("BM25SearchTransform", "BaseSearchTransform", "RegexSearchTransform")
@@ -31,7 +29,6 @@ __all__ = ("BM25SearchTransform", "BaseSearchTransform", "RegexSearchTransform")
 Serializer = Callable[[Sequence[Tool]], Any]
 
 MAX_PATTERN = 1000
-_WORD = re.compile(r"[a-z]+|\d+")
 
 
 class BaseSearchTransform(Transform):
@@ -111,18 +108,7 @@ class BM25SearchTransform(BaseSearchTransform):
 
     def search(self, tools: Sequence[Tool], query: str) -> Sequence[Tool]:
         """Ranked as by Okapi BM25, over names, descriptions and parameters."""
-        texts = [Counter(_words(_text(tool))) for tool in tools]
-        lengths = [text.total() for text in texts]
-        usual = sum(lengths) / len(lengths) if lengths else 1.0
-        scores = [0.0] * len(tools)
-        for word in set(_words(query)):
-            having = sum(word in text for text in texts)
-            weight = math.log(1 + (len(texts) - having + 0.5) / (having + 0.5))
-            for index, text in enumerate(texts):
-                count = text[word]
-                scores[index] += weight * count * 2.5 / (count + 1.5 * (0.25 + 0.75 * lengths[index] / (usual or 1.0)))
-        ranked = sorted(range(len(tools)), key=lambda index: -scores[index])
-        return [tools[index] for index in ranked if scores[index] > 0]
+        return [tools[number] for number in Index([_text(tool) for tool in tools]).find(query)]
 
 
 class RegexSearchTransform(BaseSearchTransform):
@@ -155,15 +141,7 @@ class RegexSearchTransform(BaseSearchTransform):
 
 
 def _text(tool: Tool) -> str:
-    properties = tool.parameters.get("properties", {})
-    words = [tool.name, tool.title or "", tool.description or ""]
-    for name, schema in properties.items():
-        words += [name, str(schema.get("description", "")) if isinstance(schema, dict) else ""]
-    return " ".join(word for word in words if word)
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower())
+    return tool_text(tool.name, tool.title, tool.description, tool.parameters)
 
 
 def _renamed(function: Any, name: str, parameter: str, description: str) -> Tool:

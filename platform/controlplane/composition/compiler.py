@@ -22,6 +22,7 @@ from controlplane.composition.policies import governed
 from controlplane.composition.selection import selector
 from controlplane.composition.soundness import check
 from mcp_runtime.connectors.held import Reason
+from mcp_runtime.gateway.searching import CALL, SEARCH
 from mcp_runtime.ports.apis import Api
 from mcp_runtime.ports.plans import Component, Member, PlanDocument, Remote
 from mcp_runtime.ports.statics import Static
@@ -122,6 +123,7 @@ def compile_plan(
         kind: tuple(_component(claim, KEYS[kind]) for claim in settle(_KINDS[kind], found, composition, findings))
         for kind, found in claims.items()
     }
+    _reserve(composition, components["tools"], findings)
     policies, tools = governed(composition, components["tools"], findings, strict=strict)
     name, server_version, instructions = _introduction(endpoint, version, composition, present)
     plan = PlanDocument(
@@ -138,6 +140,7 @@ def compile_plan(
         resources=components["resources"],
         resource_templates=components["resource_templates"],
         prompts=components["prompts"],
+        present=composition.present,
         policies=policies,
         held=_kept(kept, tools),
     )
@@ -145,6 +148,20 @@ def compile_plan(
         with findings.collected():
             check(plan)
     return Compiled(None if findings.errors else plan, findings.all(), tuple(present), tuple(waiting))
+
+
+def _reserve(composition: Composition, tools: Sequence[Component], findings: Findings) -> None:
+    """The endpoint's own two tools have their names to themselves."""
+    for tool in tools if composition.present == "search" else ():
+        name = tool.definition["name"]
+        if name in (SEARCH, CALL):
+            findings.add(
+                "error",
+                "name_taken",
+                f"A member has a tool '{name}', which is the endpoint's own while it presents a search.",
+                "Give that tool another name with an override, or exclude it.",
+                "$.present",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,8 @@ class Composition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     instructions: Text | None = None
     """What the endpoint tells models about itself; the members' own instructions unless set."""
     policies: Annotated[tuple[PolicySpec, ...], Meta(max_length=MAX_POLICIES)] = ()
+    present: Literal["tools", "search"] = "tools"
+    """Whether clients see every tool, or two: one to search the tools, and one to call what was found."""
     changes: Literal["let_through", "hold"] = "let_through"
     """Whether what mounted servers change about their definitions reaches clients, or waits until it is approved."""
 

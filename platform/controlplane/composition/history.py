@@ -44,14 +44,19 @@ def changes(old: dict[str, Any] | None, new: dict[str, Any]) -> list[Change]:
     """What clients find different in `new`, both being plans as JSON. Everything is new without an `old`."""
     found = [
         Change("introduction", key, "changed")
-        for key in ("server_name", "server_version", "instructions")
-        if old is not None and old.get(key) != new.get(key) and not _is_count(old, new, key)
+        for key in ("server_name", "server_version", "instructions", "present")
+        if old is not None and _said(old, key) != _said(new, key) and not _is_count(old, new, key)
     ]
     found += _compare("members", _members(old), _members(new))
     found += _compare("policies", _policies(old), _policies(new))
     for kind in _KEYS:
         found += _compare(kind, _components(old, kind), _components(new, kind))
     return found
+
+
+def _said(plan: dict[str, Any], key: str) -> Any:
+    """Plans from before a member had been thought of have it at its default."""
+    return plan.get(key, "tools" if key == "present" else None)
 
 
 def _is_count(old: dict[str, Any], new: dict[str, Any], key: str) -> bool:

@@ -292,3 +292,17 @@ def test_a_plan_survives_being_stored() -> None:
     document = plan(weather, members=[{"server": "weather", "tools": {"get": override}}])
 
     assert msgspec.json.decode(msgspec.json.encode(document), type=PlanDocument) == document
+
+
+def test_an_endpoint_may_present_a_search() -> None:
+    document = plan(server("weather", "get"), present="search")
+
+    assert document.present == "search"
+    assert names(document) == ["get"]
+
+
+@pytest.mark.parametrize("name", ["search_tools", "call_tool"])
+def test_the_names_of_the_search_are_the_endpoints_own(name: str) -> None:
+    with pytest.raises(CompileError, match=f"has a tool '{name}'"):
+        plan(server("weather", name), present="search")
+    assert names(plan(server("weather", name))) == [name]

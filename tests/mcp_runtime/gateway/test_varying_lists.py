@@ -125,3 +125,18 @@ async def test_a_member_that_does_not_answer_shows_nothing() -> None:
 
     async with opened(world) as door:
         assert names(await door.modern("tools/list"), "tools") == ["hall"]
+
+
+@pytest.mark.parametrize(("token", "found"), [(the_world.ADA, ["vault", "door"]), (the_world.BEN, ["door"])])
+async def test_a_search_finds_what_its_caller_would_see(token: str, found: list[str]) -> None:
+    world = the_world.build()
+    world.catalogue = MemoryCatalogue(msgspec.structs.replace(await plan(), present="search"))
+    world.sandboxes = MemorySandboxes(guarded=_worker(guarded), plain=_worker(plain))
+    arguments = {"query": "vault door"}
+
+    async with opened(world) as door:
+        answer = await door.modern("tools/call", {"name": "search_tools", "arguments": arguments}, token=token)
+        listed = await door.modern("tools/list", token=token)
+
+    assert [one["name"] for one in answer.json()["result"]["structuredContent"]["tools"]] == found
+    assert names(listed, "tools") == ["search_tools", "call_tool"]
