@@ -65,6 +65,9 @@ class _Tally:
 
     def __init__(self) -> None:
         self.heard = 0
+        self.began = asyncio.Event()
+        """The first look at the counter is over. Who listens begins after it: what comes between is then missed, not
+        lost."""
         self._base: int | None = None
         self._suspicious = False
 
@@ -89,6 +92,7 @@ async def _told(news: News, work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _listen(news: News, tally: _Tally) -> None:
+    await tally.began.wait()
     async for message in listen(PLANS):
         if message is None:
             await news.put(EVERYTHING)
@@ -107,6 +111,7 @@ async def _compare(news: News, tally: _Tally) -> None:
             published = None
         if published is not None and tally.missed(published, heard_before):
             await news.put(EVERYTHING)
+        tally.began.set()
         await asyncio.sleep(POLL_SECONDS)
 
 
