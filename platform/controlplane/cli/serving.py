@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import importlib
 import os
 import socket
@@ -56,15 +57,38 @@ class DrainingServer(uvicorn.Server):
     """Shuts the door, hears who is already inside, says goodbye to streams, and waits for what is left."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        waiting = [found for server in self.servers for listening in server.sockets for found in _waiting(listening)]
         for server in self.servers:
             server.close()
+        for connection in waiting:
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
         await self._say_goodbye()
         for _ in range(LOOKS):
             await asyncio.sleep(LAST_REQUESTS_SECONDS / LOOKS)
         await super().shutdown(sockets)
 
+    def _protocol(self) -> asyncio.Protocol:
+        """As uvicorn makes them for those that it accepts."""
+        config = self.config
+        return config.http_protocol_class(  # type: ignore[call-arg]  # its classes all take these
+            config=config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
     async def _say_goodbye(self) -> None:
         await importlib.import_module("controlplane.asgi").application.drain()
+
+
+def _waiting(listening: socket.socket) -> list[socket.socket]:
+    """Those whom the kernel let in and nobody has greeted yet: closing the door would hang up on them, and a proxy does
+    not send their requests again."""
+    found = []
+    with socket.socket(fileno=os.dup(listening.fileno())) as door, contextlib.suppress(OSError):
+        door.setblocking(False)
+        while True:
+            connection, _ = door.accept()
+            connection.setblocking(False)
+            found.append(connection)
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:
