@@ -10,6 +10,8 @@ STAMP := $(VENV)/.synced
 # uv links files from its cache into the environment; between file systems it can only copy, which is no warning's worth.
 export UV_LINK_MODE ?= copy
 export UV_PYTHON_DOWNLOADS ?= never
+# Where it is set, each of the dozens of processes that are started would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help up install test conformance check format bench audit docs clean
