@@ -54,7 +54,7 @@ async def test_every_scenario_passes_without_a_warning(
 async def _registered(house: House, callback: str) -> str:
     """A public client: where `none` is supported, the suite sends no secret."""
     metadata = {"client_name": "The suite", "redirect_uris": [callback], "token_endpoint_auth_method": "none"}
-    async with httpx2.AsyncClient(verify=False) as http:
+    async with httpx2.AsyncClient(verify=False, timeout=60) as http:
         answer = await http.post(f"{house.issuer}/oauth/register", json=metadata)
     return str(answer.raise_for_status().json()["client_id"])
 

@@ -115,6 +115,6 @@ def _free_port() -> int:
 
 def _answers(port: int) -> bool:
     try:
-        return httpx2.get(f"http://{door.HOST}:{port}/t/x/y/mcp", verify=False).status_code == 401
+        return httpx2.get(f"http://{door.HOST}:{port}/t/x/y/mcp", verify=False, timeout=60).status_code == 401
     except httpx2.HTTPError:
         return False

@@ -12,9 +12,11 @@ from tests.support.clock import machine_seconds
 T = TypeVar("T")
 
 PAUSE = 0.01
+PATIENCE = 30.0
+"""In seconds. Where something is promised within a time, the test names it."""
 
 
-def wait_until(predicate: Callable[[], T | None], seconds: float = 10.0) -> T:
+def wait_until(predicate: Callable[[], T | None], seconds: float = PATIENCE) -> T:
     """Ask until the answer is true, and return it; fail after `seconds`."""
     deadline = machine_seconds() + seconds
     while not (answer := predicate()):
@@ -24,7 +26,7 @@ def wait_until(predicate: Callable[[], T | None], seconds: float = 10.0) -> T:
     return answer
 
 
-async def wait_until_async(predicate: Callable[[], Any], seconds: float = 10.0) -> Any:
+async def wait_until_async(predicate: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """The same without holding up the event loop. The predicate may be a coroutine function."""
     deadline = machine_seconds() + seconds
     while True:

@@ -19,7 +19,7 @@ from tests.contract.serving import served
 
 async def _metadata(mcp: FastMCP) -> dict[str, Any]:
     """What the server says of its authorization server, and that it lets nobody in without a token."""
-    async with served(mcp) as url, httpx2.AsyncClient() as http:
+    async with served(mcp) as url, httpx2.AsyncClient(timeout=60) as http:
         refused = await http.post(url, json={})
         document: dict[str, Any] = (
             await http.get(url.replace("/mcp", "/.well-known/oauth-authorization-server"))
@@ -61,7 +61,7 @@ async def tokens_and_keys_let_callers_in(stage: Stage) -> None:
     token = jwt.encode({"alg": "HS256"}, {"sub": "ada", "scope": "read"}, OctKey.import_key(secret))
     for auth, credential in ((names["jwt_auth"], token), (names["apikey_auth"], "key1")):
         mcp = FastMCP("surroundings", auth=auth)
-        async with served(mcp) as url, httpx2.AsyncClient() as http:
+        async with served(mcp) as url, httpx2.AsyncClient(timeout=60) as http:
             refused = await http.post(url, json={}, headers={"authorization": "Bearer wrong"})
             async with Client(url, auth=credential) as client:
                 assert await client.list_tools() == []

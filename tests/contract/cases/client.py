@@ -190,5 +190,5 @@ async def a_client_logs_in_by_the_browser(stage: Stage) -> None:
 
 
 def _follow(url: str, trusting: ssl.SSLContext) -> None:
-    with httpx2.Client(verify=trusting, follow_redirects=True) as browser:
+    with httpx2.Client(verify=trusting, follow_redirects=True, timeout=60) as browser:
         browser.get(url)

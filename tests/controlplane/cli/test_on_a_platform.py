@@ -76,7 +76,7 @@ def test_a_call_is_on_record_within_seconds(stoa: Run, running_platform: Running
     address = f"{running_platform.dashboard_url}/api/v1/tenants/demo/calls?name=add&limit=1"
     headers = {"Authorization": f"Bearer {running_platform.api_key}"}
 
-    found = wait_until(lambda: httpx2.get(address, headers=headers).json(), 10)
+    found = wait_until(lambda: httpx2.get(address, headers=headers, timeout=60).json(), 20)
 
     assert isinstance(found, list)
     assert (found[0]["endpoint"], found[0]["method"], found[0]["outcome"]) == ("demo", "tools/call", "ok")
@@ -161,7 +161,7 @@ def test_a_key_is_made_works_and_stops_working(stoa: Run, running_platform: Runn
     headers = {"authorization": f"Bearer {made.stdout.strip()}", "accept": "application/json, text/event-stream"}
 
     def status() -> int:
-        return httpx2.post(running_platform.endpoint_url, json=call, headers=headers).status_code
+        return httpx2.post(running_platform.endpoint_url, json=call, headers=headers, timeout=60).status_code
 
     before = status()
     stoa("keys", "revoke", identifier)
@@ -210,7 +210,7 @@ def test_misuse_ends_with_status_2(stoa: Run) -> None:
 def test_the_owner_gets_a_link_to_set_a_password(stoa: Run, running_platform: RunningPlatform) -> None:
     link = stoa("manage", "password_link", "owner@demo.localhost").stdout.strip()
 
-    page = httpx2.get(link, follow_redirects=True)
+    page = httpx2.get(link, follow_redirects=True, timeout=60)
 
     assert link.startswith(running_platform.dashboard_url)
     assert "Set your password" in page.text
@@ -259,20 +259,28 @@ def test_nothing_secret_stands_in_the_database_or_in_a_log(stoa: Run, running_pl
     key = stoa("keys", "create", "canary").stdout.strip()
     stoa("secrets", "set", "demo", "CANARY", given=secret)
     stoa("call", "demo", "add", "-a", f"a={argument}", "-a", "b=1", status=1)
-    refused = httpx2.post(running_platform.endpoint_url, headers={"Authorization": f"Bearer {token}"}, json={})
-    httpx2.post(f"{base}/login/", data={"username": "nobody@example.com", "password": password})
+    refused = httpx2.post(
+        running_platform.endpoint_url, headers={"Authorization": f"Bearer {token}"}, json={}, timeout=60
+    )
+    httpx2.post(f"{base}/login/", data={"username": "nobody@example.com", "password": password}, timeout=60)
     made = httpx2.post(
-        f"{base}/api/v1/tenants/demo/programs", headers=headers, json={"name": "canary", "endpoint": "demo"}
+        f"{base}/api/v1/tenants/demo/programs",
+        headers=headers,
+        json={"name": "canary", "endpoint": "demo"},
+        timeout=60,
     ).json()
     granted = httpx2.post(
         made["token_url"],
         data={"grant_type": "client_credentials"},
         auth=(made["client_id"], made["client_secret"]),
+        timeout=60,
     )
     access = granted.json()["access_token"]
     assert refused.status_code == 401
     # What was logged before this call has been written when the call is on record.
-    said = httpx2.post(running_platform.endpoint_url, headers={"Authorization": f"Bearer {access}"}, json={})
+    said = httpx2.post(
+        running_platform.endpoint_url, headers={"Authorization": f"Bearer {access}"}, json={}, timeout=60
+    )
     assert said.status_code == 400
 
     rows = wait_until(lambda: rows_with("calls_call", running_platform.home), 20)

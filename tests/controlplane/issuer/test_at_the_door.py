@@ -108,7 +108,7 @@ async def test_the_challenge_leads_to_the_issuer(door: Door, house: House, token
 
     found = re.search(r'resource_metadata="([^"]+)"', answer.headers["www-authenticate"])
     assert found
-    async with httpx2.AsyncClient(verify=False) as http:
+    async with httpx2.AsyncClient(verify=False, timeout=60) as http:
         document = (await http.get(found[1])).json()
     assert document["resource"] == house.endpoint
     assert document["authorization_servers"] == [house.issuer]

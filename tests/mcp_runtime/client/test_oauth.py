@@ -422,7 +422,7 @@ async def test_the_browser_comes_back_to_this_machine() -> None:
         async def redirect_handler(self, authorization_url: str) -> None:
             back = world.person(authorization_url)
             address = world.asked[-1]["redirect_uri"].replace("localhost", "127.0.0.1")
-            async with httpx2.AsyncClient() as http:
+            async with httpx2.AsyncClient(timeout=60) as http:
                 for parameters in ({**back, "state": "forged"}, back):
                     page = await http.get(address, params=parameters)
                     pages.append((page.status_code, page.text))

@@ -91,7 +91,7 @@ async def test_notifications_come_before_the_answer() -> None:
 
 @pytest.mark.fastmcp("X-04")
 async def test_json_response_sends_no_events() -> None:
-    async with served(calculator(), json_response=True) as url, httpx2.AsyncClient() as http:
+    async with served(calculator(), json_response=True) as url, httpx2.AsyncClient(timeout=60) as http:
         params = {"name": "slowly", "_meta": {"progressToken": 1}}
         answer = await http.post(
             url,
@@ -107,7 +107,7 @@ async def test_json_response_sends_no_events() -> None:
 async def test_a_tool_sees_the_request_it_came_by() -> None:
     async with (
         served(calculator(), path="/deep/mcp") as url,
-        httpx2.AsyncClient(headers={"x-agent": "seven"}) as http,
+        httpx2.AsyncClient(headers={"x-agent": "seven"}, timeout=60) as http,
         Client(StreamableHttpTransport(url, http_client=http)) as client,
     ):
         result = await client.call_tool("caller")
@@ -117,7 +117,7 @@ async def test_a_tool_sees_the_request_it_came_by() -> None:
 
 @pytest.mark.fastmcp("X-02")
 async def test_a_slash_at_the_end_is_redirected() -> None:
-    async with served(calculator()) as url, httpx2.AsyncClient() as http:
+    async with served(calculator()) as url, httpx2.AsyncClient(timeout=60) as http:
         answer = await http.post(f"{url}/", json={})
 
     assert (answer.status_code, httpx2.URL(answer.headers["location"]).path) == (307, "/mcp")
@@ -158,7 +158,7 @@ async def test_a_custom_route_answers_beside_the_endpoint_and_asks_for_no_creden
     async def health(request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
 
-    async with served(mcp) as url, httpx2.AsyncClient() as http:
+    async with served(mcp) as url, httpx2.AsyncClient(timeout=60) as http:
         healthy = await http.get(url.replace("/mcp", "/health"))
         refused = await http.post(url, json={})
 
@@ -170,7 +170,7 @@ async def test_a_custom_route_answers_beside_the_endpoint_and_asks_for_no_creden
 async def test_middleware_of_the_application_runs() -> None:
     middleware = [Middleware(CORSMiddleware, allow_origins=["https://desk.example.com"])]
 
-    async with served(calculator(), middleware=middleware) as url, httpx2.AsyncClient() as http:
+    async with served(calculator(), middleware=middleware) as url, httpx2.AsyncClient(timeout=60) as http:
         answer = await http.options(
             url, headers={"origin": "https://desk.example.com", "access-control-request-method": "POST"}
         )
@@ -192,7 +192,7 @@ async def test_a_credential_of_our_own_making_opens_nothing() -> None:
     """The stand-in credential inside the process is never taken from a request."""
     mcp = calculator(auth=StaticTokenVerifier({"a-token": {"client_id": "desk", "scopes": []}}))
 
-    async with served(mcp) as url, httpx2.AsyncClient() as http:
+    async with served(mcp) as url, httpx2.AsyncClient(timeout=60) as http:
         answer = await http.post(
             url, json={}, headers={"authorization": f"Bearer {local.credential(local.principal(None))}"}
         )
@@ -212,7 +212,7 @@ async def test_a_credential_of_our_own_making_opens_nothing() -> None:
 async def test_only_names_of_this_machine_are_answered_on_loopback(headers: dict[str, str], status: int) -> None:
     hosts = ("localhost", "127.0.0.1")
 
-    async with served(calculator(), allowed_hosts=hosts) as url, httpx2.AsyncClient() as http:
+    async with served(calculator(), allowed_hosts=hosts) as url, httpx2.AsyncClient(timeout=60) as http:
         answer = await http.post(url, content=b"{}", headers={"content-type": "text/plain", **headers})
 
     assert answer.status_code == status
@@ -289,7 +289,7 @@ def test_the_older_transport_cannot_be_stateless() -> None:
 async def test_a_stateless_endpoint_opens_no_session(stateless: bool) -> None:
     params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
 
-    async with served(calculator(), stateless_http=stateless) as url, httpx2.AsyncClient() as http:
+    async with served(calculator(), stateless_http=stateless) as url, httpx2.AsyncClient(timeout=60) as http:
         answer = await http.post(
             url,
             json={"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params},
