@@ -25,6 +25,7 @@ from controlplane.issuer.logins import revoke_all
 from controlplane.issuer.models import Client, Grant, RefreshToken
 from tenants.context import acting_for
 from tests.controlplane.issuer.house import Browser, House, opened
+from tests.controlplane.providers.browser import ProviderBrowser
 from tests.support.cast import Cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,7 +66,9 @@ def ben(house: House, cast: Cast) -> Iterator[Browser]:
     browser.close()
 
 
-def provider(house: House, browser: Browser, memory: Memory) -> OAuthClientProvider:
+def provider(
+    house: House, browser: Browser | ProviderBrowser, memory: Memory, document: str | None = None
+) -> OAuthClientProvider:
     answers: list[str] = []
 
     async def open_browser(url: str) -> None:
@@ -81,7 +84,7 @@ def provider(house: House, browser: Browser, memory: Memory) -> OAuthClientProvi
         token_endpoint_auth_method="none",
         grant_types=["authorization_code", "refresh_token"],
     )
-    return OAuthClientProvider(house.endpoint, metadata, memory, open_browser, wait_for_it)
+    return OAuthClientProvider(house.endpoint, metadata, memory, open_browser, wait_for_it, document)
 
 
 @contextlib.asynccontextmanager

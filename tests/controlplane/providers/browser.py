@@ -24,6 +24,10 @@ class ProviderBrowser:
     def close(self) -> None:
         self._http.close()
 
+    def sign_out(self) -> None:
+        """As closing the window does."""
+        self._http.cookies.clear()
+
     def log_in(self, authorization_url: str, button: str = "Acme ID", decision: str = "allow") -> str:
         """The address at which the client gets its answer."""
         url, answer = authorization_url, self._http.get(authorization_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,8 +64,8 @@ class Door:
         return "_auth_user_id" in self.browser.session
 
 
-@pytest.fixture
-def trusted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@contextlib.contextmanager
+def trusting(settings: Settings) -> Iterator[None]:
     """This machine's network, as an operator opens an intranet's; what other tests fetched is forgotten."""
     settings.STOA_FETCH_NETWORKS = ["127.0.0.0/8"]
     metadata.forget_everything()
@@ -73,12 +74,24 @@ def trusted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     outbound._tls.cache_clear()
 
 
-@pytest.fixture
-def standin(tmp_path: Path, trusted: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
+@contextlib.contextmanager
+def in_front_of_ada(folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
     """Any OpenID Connect provider, with Ada in front of it."""
-    with running(Standin(people={"ada": dict(ADA)}), tmp_path) as standin:
+    with trusting(settings), running(Standin(people={"ada": dict(ADA)}), folder) as standin:
         monkeypatch.setenv("SSL_CERT_FILE", str(standin.certificate))
         outbound._tls.cache_clear()
+        yield standin
+
+
+@pytest.fixture
+def trusted(settings: Settings) -> Iterator[None]:
+    with trusting(settings):
+        yield
+
+
+@pytest.fixture
+def standin(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
+    with in_front_of_ada(tmp_path, settings, monkeypatch) as standin:
         yield standin
 
 

@@ -11,16 +11,21 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
-
-from tests.controlplane.issuer.house import Browser
 
 TOOLS = Path(sys.executable).parent
 SECONDS = 60.0
 
 _AUTHORIZE = re.compile(r"https?://\S+/oauth/authorize\?\S+")
+
+
+class Browser(Protocol):
+    """Goes to the page that a program asked for, and does what the person there would do."""
+
+    def log_in(self, authorization_url: str) -> str:
+        """The address at which the program gets its answer."""
 
 
 class Program:

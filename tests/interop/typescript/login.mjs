@@ -1,9 +1,10 @@
-// Logs in with a TypeScript SDK, calls, lets its access token go bad, and calls again: that takes a refresh.
-// usage: node login.mjs <client|sdk> <url> <tool>; prints the authorization URL, reads the callback's URL from stdin,
-// and prints what it saw as one line of JSON.
-import { createInterface } from "node:readline/promises";
+// A program on a TypeScript SDK that logs its user in. For each JSON-RPC call of a tool on standard input it connects,
+// calls, and prints the answer; where to send the user it prints as well, and hears of the end at a port of its own.
+// usage: node login.mjs <client|sdk> <url> [<address of its metadata document>]
+import { createServer } from "node:http";
+import { createInterface } from "node:readline";
 
-const [sdk, url, tool] = process.argv.slice(2);
+const [sdk, url, document] = process.argv.slice(2);
 const [{ Client }, { StreamableHTTPClientTransport }] =
   sdk === "client"
     ? [await import("@modelcontextprotocol/client"), await import("@modelcontextprotocol/client")]
@@ -12,12 +13,21 @@ const [{ Client }, { StreamableHTTPClientTransport }] =
         await import("@modelcontextprotocol/sdk/client/streamableHttp.js"),
       ];
 
+let hear; // what the browser brings back
+const callback = createServer((request, response) => {
+  response.end("You can go back to the program.");
+  hear(new URL(request.url, redirectUrl).searchParams);
+});
+await new Promise((resolve) => callback.listen(0, "127.0.0.1", resolve));
+const redirectUrl = `http://127.0.0.1:${callback.address().port}/oauth/callback`;
+
 const kept = {};
 const provider = {
-  redirectUrl: "http://127.0.0.1:33419/callback",
+  redirectUrl,
+  clientMetadataUrl: document,
   clientMetadata: {
     client_name: "A TypeScript program",
-    redirect_uris: ["http://127.0.0.1:33419/callback"],
+    redirect_uris: [redirectUrl],
     grant_types: ["authorization_code", "refresh_token"],
     response_types: ["code"],
     token_endpoint_auth_method: "none",
@@ -27,7 +37,11 @@ const provider = {
   saveClientInformation: (client) => void (kept.client = client),
   tokens: () => kept.tokens,
   saveTokens: (tokens) => void (kept.tokens = tokens),
-  redirectToAuthorization: (address) => console.log(address.href),
+  invalidateCredentials: (which) => which === "all" || which === "tokens" ? void delete kept.tokens : undefined,
+  redirectToAuthorization: (address) => {
+    kept.answer = new Promise((resolve) => (hear = resolve));
+    console.log(address.href);
+  },
   saveCodeVerifier: (verifier) => void (kept.verifier = verifier),
   codeVerifier: () => kept.verifier,
   saveDiscoveryState: (state) => void (kept.discovery = state),
@@ -35,38 +49,25 @@ const provider = {
 };
 
 async function connected() {
-  const client = new Client({ name: "interop", version: "1.0.0" });
   const transport = new StreamableHTTPClientTransport(new URL(url), { authProvider: provider });
-  await client.connect(transport);
-  return client;
+  const client = new Client({ name: "interop", version: "1.0.0" });
+  try {
+    await client.connect(transport);
+    return client;
+  } catch (error) {
+    if (!/Unauthorized/i.test(`${error.name} ${error.message} ${error.constructor.name}`)) throw error;
+  }
+  const answer = await kept.answer;
+  if (answer.get("state") !== provider.state()) throw new Error("The state did not come back unchanged.");
+  await transport.finishAuth(sdk === "client" ? answer : answer.get("code"));
+  return connected();
 }
 
-const first = new StreamableHTTPClientTransport(new URL(url), { authProvider: provider });
-try {
-  await new Client({ name: "interop", version: "1.0.0" }).connect(first);
-  throw new Error("The endpoint let a stranger in.");
-} catch (error) {
-  if (!/Unauthorized/i.test(`${error.name} ${error.message} ${error.constructor.name}`)) throw error;
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, params } = JSON.parse(line);
+  const client = await connected();
+  const result = await client.callTool(params);
+  await client.close();
+  console.log(JSON.stringify({ jsonrpc: "2.0", id, result }));
 }
-const answer = new URL(await createInterface({ input: process.stdin }).question("")).searchParams;
-if (sdk === "client") await first.finishAuth(answer);
-else await first.finishAuth(answer.get("code"));
-
-const before = await connected();
-const called = await before.callTool({ name: tool, arguments: {} });
-await before.close();
-const old = kept.tokens;
-kept.tokens = { ...old, access_token: `${old.access_token.slice(0, -8)}AAAAAAAA` };
-const after = await connected();
-const again = await after.callTool({ name: tool, arguments: {} });
-await after.close();
-console.log(
-  JSON.stringify({
-    state: answer.get("state"),
-    called: called.content[0].text,
-    again: again.content[0].text,
-    refreshed: kept.tokens.refresh_token !== old.refresh_token,
-    registered: kept.client.client_id,
-  }),
-);
 process.exit(0);
