@@ -17,6 +17,10 @@ class BuildRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A `requires-python` range such as `>=3.11`; None suits any."""
     own_process: bool = False
     """For a command: nothing of the platform is in its process, so nothing counts as provided, or is pinned."""
+    package_json: str | None = None
+    """For a command in JavaScript: its `package.json`, whose packages are installed in place of any others."""
+    package_lock: str | None = None
+    """Its `package-lock.json`, which is then kept to."""
     lock: str | None = None
     """The lock of an earlier build: install exactly this and resolve nothing."""
 

@@ -26,11 +26,13 @@ from uv import find_uv_bin
 
 from mcp_runtime.ports.builds import BuildRequest, BuildResult, LineSink
 from mcp_runtime.sandbox import build, control
-from mcp_runtime.sandbox.build.settings import PYPI, BuildSettings
+from mcp_runtime.sandbox.build.settings import NPM, PYPI, BuildSettings
 from mcp_runtime.sandbox.desk import Desk
 from mcp_runtime.sandbox.egress import EgressProxy
 from mcp_runtime.sandbox.launchers.base import Launcher, LaunchError, SelfTest
 from mcp_runtime.sandbox.launchers.select import NAMES, choose
+from mcp_runtime.sandbox.node import Node, NoNode
+from mcp_runtime.sandbox.node import find as find_node
 from mcp_runtime.sandbox.pool import Caps, Pool
 from mcp_runtime.sandbox.runtime_dir import assemble
 from mcp_runtime.sandbox.status import Reporter
@@ -53,6 +55,8 @@ class Place:
     store: Path
     home: Path
     index_url: str = PYPI
+    registry: str = NPM
+    node: Node | None = None
     caps: Caps = field(default_factory=Caps)
 
 
@@ -65,16 +69,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     _raise_descriptor_limit()
-    place = Place(
-        socket=options.socket,
-        store=options.store.absolute(),
-        home=options.home.absolute(),
-        index_url=options.index_url,
-        caps=Caps(tenant=options.tenant_workers, host=options.host_workers),
-    )
     try:
+        place = Place(
+            socket=options.socket,
+            store=options.store.absolute(),
+            home=options.home.absolute(),
+            index_url=options.index_url,
+            registry=options.registry,
+            node=find_node(options.node),
+            caps=Caps(tenant=options.tenant_workers, host=options.host_workers),
+        )
         asyncio.run(_serve(place, options.launcher))
-    except (LaunchError, AlreadyRunning) as error:
+    except (LaunchError, AlreadyRunning, NoNode) as error:
         _log.critical("The runner does not start. %s", error)
         return CANNOT_START
     return 0
@@ -103,7 +109,7 @@ async def running(place: Place, launcher: Launcher, selftest: SelfTest, runtime_
         await egress.start()
         stack.push_async_callback(egress.aclose)
         Store(place.store).prepare()
-        pool = Pool(Ground(launcher, runtime_dir, Store(place.store), egress), place.caps)
+        pool = Pool(Ground(launcher, runtime_dir, Store(place.store), egress, place.node), place.caps)
         stack.push_async_callback(pool.aclose)
         tending = asyncio.create_task(pool.tend())
         stack.callback(tending.cancel)
@@ -135,7 +141,13 @@ class _Builder:
         self._launcher = launcher
         self._egress = egress
         self._store = place.store
-        self._settings = BuildSettings(runtime_dir=runtime_dir, uv=Path(find_uv_bin()), index_url=place.index_url)
+        self._settings = BuildSettings(
+            runtime_dir=runtime_dir,
+            uv=Path(find_uv_bin()),
+            index_url=place.index_url,
+            registry=place.registry,
+            node=place.node,
+        )
         self._turns = asyncio.Semaphore(BUILDS_AT_ONCE)
 
     async def build(self, request: BuildRequest, on_line: LineSink) -> BuildResult:
@@ -191,6 +203,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--home", type=Path, required=True, help="a folder of the runner's own")
     parser.add_argument("--launcher", choices=NAMES, default="auto", help="how boxes are made (default: auto)")
     parser.add_argument("--index-url", default=PYPI, help="the package index of builds (default: %(default)s)")
+    parser.add_argument("--registry", default=NPM, help="the npm registry of builds (default: %(default)s)")
+    parser.add_argument("--node", type=Path, help="a folder with bin/node and npm (default: stoa[node]'s, or PATH's)")
     parser.add_argument("--tenant-workers", type=int, default=Caps().tenant, help="workers of one tenant (%(default)s)")
     parser.add_argument("--host-workers", type=int, default=Caps().host, help="workers at all (%(default)s)")
     return parser

@@ -22,6 +22,7 @@ from mcp_runtime.sandbox.guest import frames
 from mcp_runtime.sandbox.guest.frames import Frame, Kind
 from mcp_runtime.sandbox.guest.link import FrameError, Link
 from mcp_runtime.sandbox.launchers.base import ExitReason, Handle, Launcher, LaunchError, SandboxSpec
+from mcp_runtime.sandbox.node import MODULES_INSIDE, PROGRAM_INSIDE, Node
 from mcp_runtime.sandbox.output import OutputCollector
 from mcp_runtime.sandbox.store import Store
 
@@ -51,6 +52,7 @@ class Ground:
     runtime_dir: Path
     store: Store
     egress: EgressProxy
+    node: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +193,24 @@ class LiveWorker:
             dependencies_dir=store.path("dependencies", worker.dependencies) if worker.dependencies else None,
             egress_socket=egress,
             subprocess=bool(worker.command),
+            read_only=self._for_commands() if worker.command else (),
             stdout_fd=output,
             stderr_fd=output,
         )
+
+    def _for_commands(self) -> tuple[tuple[Path, str], ...]:
+        """Node, and its packages where its programs look for them."""
+        node, store, digest = self._ground.node, self._ground.store, self.worker.dependencies
+        found = [] if node is None else [(node.program, PROGRAM_INSIDE)]
+        modules = store.path("dependencies", digest) / "node_modules" if digest else None
+        return (*found, (modules, MODULES_INSIDE)) if modules is not None and modules.is_dir() else tuple(found)
+
+    @property
+    def _node_inside(self) -> str | None:
+        node = self._ground.node
+        if node is None:
+            return None
+        return str(node.program) if self._ground.launcher.level == "none" else PROGRAM_INSIDE
 
     async def _load(self, environment: Mapping[str, str], describe: bool) -> None:
         """Hand over the secrets, now that the box is closed, and wait until the tenant's code is loaded."""
@@ -202,6 +219,7 @@ class LiveWorker:
         claim = {
             "entrypoint": worker.entrypoint,
             "command": worker.command,
+            "node": self._node_inside,
             "env": dict(environment),
             "limits": worker.limits,
             "egress": bool(worker.hosts),

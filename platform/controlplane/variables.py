@@ -162,6 +162,14 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             name="STOA_BUILD_INDEX_URL", kind="url", allowed=("https", "http"), default="https://pypi.org/simple",
             meaning="The package index that builds install from.",
         ),
+        Variable(
+            name="STOA_NODE", kind="path", computed="that of `stoa[node]`, else the one on PATH",
+            meaning="The folder of a Node (`bin/node`, `lib/node_modules/npm`), for commands in JavaScript.",
+        ),
+        Variable(
+            name="STOA_NPM_REGISTRY", kind="url", allowed=("https",), default="https://registry.npmjs.org",
+            meaning="The npm registry that builds install from.",
+        ),
     ),
     "Limits and retention": (
         Variable(

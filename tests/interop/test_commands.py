@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from fastmcp import Client
 from tests.interop.conftest import ROOT, stoa
 from tests.support import RunningPlatform
 
-NOTES = ROOT / "tests" / "interop" / "servers" / "notes"
+SERVERS = ROOT / "tests" / "interop" / "servers"
+NOTES = SERVERS / "notes"
 MODES = ["auto", "legacy"]
 
 
@@ -60,7 +63,7 @@ async def test_its_progress_and_secrets_are_those_of_any_server(
     assert heard == [1, 2, 3]
 
 
-def test_a_package_is_a_server_without_any_code(running_platform: RunningPlatform, tmp_path: Any) -> None:
+def test_a_package_is_a_server_without_any_code(running_platform: RunningPlatform, tmp_path: Path) -> None:
     folder = tmp_path / "clock"
     folder.mkdir()
     (folder / "requirements.txt").write_text("mcp-server-time\n")
@@ -70,6 +73,37 @@ def test_a_package_is_a_server_without_any_code(running_platform: RunningPlatfor
     told = stoa(running_platform, "call", "clock", "get_current_time", "-a", "timezone=Asia/Tokyo", "--tenant", "demo")
 
     assert "Asia/Tokyo" in told.stdout
+
+
+async def test_a_server_in_javascript_is_installed_by_its_lock_and_called(running_platform: RunningPlatform) -> None:
+    stoa(running_platform, "deploy", str(SERVERS / "greeter"), "--command", "node server.js", "--tenant", "demo")
+    url = running_platform.endpoint_url.replace("/demo/demo/", "/demo/greeter/")
+
+    async with Client(url, auth=running_platform.api_key) as peer:
+        greeting = await peer.call_tool("greet", {"name": "Ada"})
+
+    assert greeting.content[0].text == "Hello, Ada! (1)"
+
+
+@pytest.mark.parametrize(
+    ("package", "command", "call", "answer"),
+    [
+        ("everything", "mcp-server-everything", ("get-sum", "-a", "a=19", "-a", "b=23"), "42"),
+        ("filesystem", "mcp-server-filesystem /tmp", ("list_allowed_directories",), "/tmp"),
+    ],
+)
+def test_a_package_of_npm_is_a_server_without_any_code(
+    running_platform: RunningPlatform, tmp_path: Path, package: str, command: str, call: tuple[str, ...], answer: str
+) -> None:
+    folder = tmp_path / package
+    folder.mkdir()
+    dependencies = {f"@modelcontextprotocol/server-{package}": "2026.8.31"}
+    (folder / "package.json").write_text(json.dumps({"dependencies": dependencies}))
+
+    stoa(running_platform, "deploy", str(folder), "--command", command, "--tenant", "demo")
+    told = stoa(running_platform, "call", package, *call, "--tenant", "demo")
+
+    assert answer in told.stdout
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from mcp_runtime.sandbox.build.settings import BuildSettings
 from mcp_runtime.sandbox.egress import EgressProxy
 from mcp_runtime.sandbox.guest.box import EGRESS_PORT, EGRESS_SOCKET
 from mcp_runtime.sandbox.launchers.base import ExitReason, Handle, Launcher, LaunchError, SandboxSpec
+from mcp_runtime.sandbox.node import NPM_INSIDE, PROGRAM_INSIDE
 from mcp_runtime.sandbox.trees import BundleError
 
 T = TypeVar("T")
@@ -60,11 +61,14 @@ class BuildBox:
             raise _unavailable(str(error)) from error
         try:
             if self._launcher.level != "none":
-                inside = {"folder": _FOLDER_INSIDE, "uv": _UV_INSIDE}
+                inside = {"folder": _FOLDER_INSIDE, "uv": _UV_INSIDE, "node": PROGRAM_INSIDE, "npm": NPM_INSIDE}
                 inside_proxy = {"proxy_socket": EGRESS_SOCKET, "proxy_port": EGRESS_PORT}
                 return await self._run(read, proxy, inside | inside_proxy | order)
             with TemporaryDirectory(prefix="stoa-build-") as folder:
+                node = self._settings.node
                 outside = {"folder": folder, "uv": str(self._settings.uv)}
+                if node is not None:
+                    outside |= {"node": str(node.program), "npm": str(node.npm)}
                 outside_proxy = {"proxy_socket": str(proxy), "proxy_port": 0}  # other boxes share the host's ports
                 return await self._run(read, proxy, outside | outside_proxy | order)
         finally:
@@ -98,6 +102,7 @@ class BuildBox:
         certificates = settings.certificates
         whole = {
             "index_url": settings.index_url,
+            "registry": settings.registry,
             "certificates": certificates.read_text() if certificates is not None else "",
             **order,
         }
@@ -112,7 +117,7 @@ class BuildBox:
                     subprocess=True,
                     command=(python, "-I", "-S", "-B", str(settings.runtime_dir / _PROGRAM)),
                     command_env={"PATH": "/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8"},
-                    read_only=((settings.uv, str(order["uv"])),),
+                    read_only=((settings.uv, str(order["uv"])), *self._node()),
                     stdin_fd=stdin,
                     stdout_fd=result_end,
                     stderr_fd=log_end,
@@ -122,6 +127,10 @@ class BuildBox:
             raise _unavailable(str(error)) from error
         finally:
             os.close(stdin)
+
+    def _node(self) -> tuple[tuple[Path, str], ...]:
+        node = self._settings.node
+        return () if node is None else ((node.program, PROGRAM_INSIDE), (node.npm, NPM_INSIDE))
 
     async def _outcome(self, handle: Handle, output: asyncio.Future[T], lines: asyncio.Future[None]) -> T:
         """The result, when the box ended well and said all that belongs to it."""

@@ -47,11 +47,13 @@ async def run(
     log = BuildLog(on_line)
     for name in wanted.provided:
         log.say(f"{name} is provided by the platform; it is not installed.")
-    if not wanted.install and request.lock is None:
+    if not wanted.install and request.lock is None and request.package_json is None:
         return BuildResult()
     box = BuildBox(launcher, egress, settings, log)
     try:
         async with asyncio.timeout(settings.wall_seconds):
+            if request.package_json is not None:
+                return await _install_npm(request, box, Store(store), settings, log)
             lock = request.lock
             if lock is None:
                 lock = await _lock(wanted.install, pins, omitted, box, log)
@@ -91,6 +93,29 @@ async def _install(lock: str, box: BuildBox, store: Store, limits: TreeLimits, l
     await asyncio.to_thread(store.remember, key, digest)
     log.say(f"Installed {len(files)} files.")
     return digest
+
+
+async def _install_npm(
+    request: BuildRequest, box: BuildBox, store: Store, settings: BuildSettings, log: BuildLog
+) -> BuildResult:
+    """The packages of a `package.json`, as a folder with `node_modules` and the lock that says which they are."""
+    if settings.node is None:
+        raise BuildFailed(
+            "This host has no Node, which the packages of package.json are installed and run with.",
+            code="build_unavailable",
+            hint="Ask your operator to install stoa[node], or to name a Node with STOA_NODE.",
+        )
+    log.say("Installing what package.json names.")
+    with store.staging("dependencies") as staged:
+        files = await box.run(
+            lambda pipe: _unpack(pipe, staged / "tree", settings.tree),
+            phase="npm", package_json=request.package_json, package_lock=request.package_lock or "",
+        )  # fmt: skip
+        lock = (staged / "tree" / "package-lock.json").read_text(encoding="utf-8")
+        digest = tree_digest(files)
+        await asyncio.to_thread(store.publish, "dependencies", staged / "tree", digest)
+    log.say(f"Installed {len(files)} files.")
+    return BuildResult(digest, lock)
 
 
 def _unpack(pipe: int, folder: Path, limits: TreeLimits) -> list[tuple[str, str]]:

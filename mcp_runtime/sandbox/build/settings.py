@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 
 from mcp_runtime.ports.workers import WorkerLimits
 from mcp_runtime.sandbox.egress import EgressLimits
+from mcp_runtime.sandbox.node import Node
 from mcp_runtime.sandbox.trees import MIB, TreeLimits
 
 PYPI = "https://pypi.org/simple"
+NPM = "https://registry.npmjs.org"
 _COMPANIONS = {"pypi.org": ("files.pythonhosted.org",)}
 """Indexes that keep their files on another host."""
 
@@ -47,6 +49,9 @@ class BuildSettings:
     index_url: str = PYPI
     index_hosts: tuple[str, ...] = ()
     """Further hosts where the index keeps its files, as `Grant.parse` reads them."""
+    node: Node | None = None
+    """With which packages of JavaScript are installed; None installs none."""
+    registry: str = NPM
     certificates: Path | None = field(default_factory=system_certificates)
     """PEM file of the authorities to trust: the host's, where it has one. None trusts those that uv brings."""
     python: Path = field(default_factory=lambda: Path(sys.executable).resolve())
@@ -64,4 +69,10 @@ class BuildSettings:
                 f"The package index '{self.index_url}' cannot be used: builds leave their sandbox by CONNECT only. "
                 "Name an https:// URL with a host name."
             )
-        return (f"{url.hostname}:{url.port or 443}", *_COMPANIONS.get(url.hostname, ()), *self.index_hosts)
+        registry = urlsplit(self.registry)
+        if registry.scheme != "https" or not registry.hostname:
+            raise ValueError(
+                f"The npm registry '{self.registry}' cannot be used: name an https:// URL with a host name."
+            )
+        npm = (f"{registry.hostname}:{registry.port or 443}",) if self.node is not None else ()
+        return (f"{url.hostname}:{url.port or 443}", *_COMPANIONS.get(url.hostname, ()), *npm, *self.index_hosts)

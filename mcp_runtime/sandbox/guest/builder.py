@@ -36,6 +36,13 @@ class Order(TypedDict):
     omit: list[str]
     """Packages that the platform provides: left out even where another package needs them."""
     lock: str
+    node: str
+    npm: str
+    """npm's folder; with `node` for the phase `npm` alone."""
+    registry: str
+    package_json: str
+    package_lock: str
+    """Empty without one."""
     proxy_socket: str
     proxy_port: int
     """Where the forwarder listens in the box; 0 for any."""
@@ -51,7 +58,7 @@ def main() -> int:
     environment = _environment(order) | egress_forwarder.environment(listener.getsockname()[1])
     for name in ("NO_PROXY", "no_proxy"):  # the index may be the operator's own host
         environment.pop(name)
-    return (_lock if order["phase"] == "lock" else _install)(order, environment)
+    return {"lock": _lock, "install": _install, "npm": _npm}[order["phase"]](order, environment)
 
 
 def _environment(order: Order) -> dict[str, str]:
@@ -110,6 +117,26 @@ def _install(order: Order, environment: dict[str, str]) -> int:
     if status == 0:
         _stream(target)
     return status
+
+
+def _npm(order: Order, environment: dict[str, str]) -> int:
+    """Packages of a `package.json`, by its lock where there is one. None of their scripts runs."""
+    project = Path(order["folder"]) / "project"
+    project.mkdir()
+    (project / "package.json").write_text(order["package_json"])
+    if order["package_lock"]:
+        (project / "package-lock.json").write_text(order["package_lock"])
+    command = [order["node"], f"{order['npm']}/bin/npm-cli.js", "ci" if order["package_lock"] else "install"]
+    command += ["--ignore-scripts", "--omit=dev", "--no-bin-links", "--no-audit", "--no-fund", "--no-update-notifier"]
+    command += [f"--registry={order['registry']}", f"--cache={order['folder']}/npm-cache", "--userconfig=/dev/null"]
+    if certificates := environment.get("SSL_CERT_FILE"):
+        environment["NODE_EXTRA_CA_CERTS"] = certificates
+    status = subprocess.run(
+        command, env=environment, cwd=project, stdin=subprocess.DEVNULL, stdout=2, check=False
+    ).returncode
+    if status == 0:
+        _stream(project)
+    return status if status >= 0 else 128 - status
 
 
 def _uv(order: Order, command: list[str], environment: dict[str, str]) -> int:

@@ -7,6 +7,7 @@ one. None of the platform's modules or names reaches a child: `mcp` and `fastmcp
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,14 +28,14 @@ _HEAD = 256
 class Command:
     """A server that offers what a command does."""
 
-    def __init__(self, command: Sequence[str], code: Path, dependencies: str | None) -> None:
-        """Raises LoadError where the command cannot be run."""
+    def __init__(self, command: Sequence[str], code: Path, dependencies: str | None, node: str | None) -> None:
+        """`node` is where Node is, if it is. Raises LoadError where the command cannot be run."""
         from mcp_runtime.client.transports.stdio import StdioTransport
         from mcp_runtime.framework.composition.connections import PerCaller
         from mcp_runtime.framework.composition.proxy import CACHE_SECONDS, FastMCPProxy, ProxyProvider
 
         environment = _environment(code, dependencies)
-        program = resolved(command[0], environment["PATH"])
+        program = resolved(command[0], environment["PATH"], dependencies, node)
         # With the handshake: SDKs let a tool ask something in the middle of its work then, and not without.
         transport = StdioTransport(program[0], [*program[1:], *command[1:]], env=environment, cwd=code, mode="legacy")
         self._name = command[0]
@@ -59,24 +60,47 @@ class Command:
         self.server.instructions = about.instructions
 
 
-def resolved(name: str, path: str) -> list[str]:
-    """The program, with the interpreter that its first line asks for: a box has neither /usr/bin/env nor a shell.
+def resolved(name: str, path: str, dependencies: str | None, node: str | None) -> list[str]:
+    """The program, with the interpreter that runs it: a box has neither /usr/bin/env nor a shell.
 
     Raises LoadError for one that is not there.
     """
     if name in PYTHONS:
         return [sys.executable]
+    if name == "node" and node is not None:
+        return [node]
     found = next((file for folder in path.split(":") if (file := Path(folder, name)).is_file()), None)
-    if found is None:
-        raise LoadError(
-            f"There is no program {name!r}.",
-            hint="Name `python`, or a program that the server's requirements install.",
-        )
-    with found.open("rb") as program:
+    if found is not None:
+        return [sys.executable, str(found)] if _is_python(found) else [str(found)]
+    script = _of_a_package(name, Path(dependencies) / "node_modules") if dependencies else None
+    if script is not None and node is not None:
+        return [node, str(script)]
+    hint = "Name `python`, `node`, or a program that the server's requirements install."
+    if name == "node" or script is not None:
+        hint = "This host has no Node: ask your operator to install stoa[node]."
+    raise LoadError(f"There is no program {name!r}.", hint=hint)
+
+
+def _is_python(file: Path) -> bool:
+    with file.open("rb") as program:
         first = program.read(_HEAD).split(b"\n", 1)[0]
-    if first.startswith(b"#!") and b"python" in first:
-        return [sys.executable, str(found)]
-    return [str(found)]
+    return first.startswith(b"#!") and b"python" in first
+
+
+def _of_a_package(name: str, modules: Path) -> Path | None:
+    """The script that a package of JavaScript installs under this name, as its `bin` says."""
+    for manifest in sorted([*modules.glob("*/package.json"), *modules.glob("@*/*/package.json")]):
+        try:
+            about = json.loads(manifest.read_bytes())
+        except ValueError:
+            continue
+        programs = about.get("bin") if isinstance(about, dict) else None
+        if isinstance(programs, str):
+            programs = {str(about.get("name", "")).rpartition("/")[2]: programs}
+        script = programs.get(name) if isinstance(programs, dict) else None
+        if isinstance(script, str) and (manifest.parent / script).is_file():
+            return manifest.parent / script
+    return None
 
 
 def _environment(code: Path, dependencies: str | None) -> Mapping[str, str]:

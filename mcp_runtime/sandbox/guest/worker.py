@@ -45,7 +45,7 @@ def run(sock: socket.socket, claim: Mapping[str, Any]) -> None:
     command = None
     try:
         if claim.get("command"):
-            command = Command(claim["command"], code, claim.get("dependencies"))
+            command = Command(claim["command"], code, claim.get("dependencies"), claim.get("node"))
         server = entrypoint.load(claim["entrypoint"], code) if command is None else command.server
     except LoadError as error:
         _refuse(sock, error)

@@ -7,6 +7,7 @@ stoa call weather get_forecast -a city=Lima
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -328,6 +329,7 @@ def _runner(arguments: list[str]) -> int:
     import runpy
 
     from controlplane import env
+    from controlplane.local.installation import RUNNER_OPTIONS
 
     home = env.home()
     expected = {
@@ -335,7 +337,8 @@ def _runner(arguments: list[str]) -> int:
         "--socket": env.path("STOA_RUNNER_SOCKET", default=home / "run" / "runner.sock"),
         "--store": env.path("STOA_STORE", default=home / "store"),
     }
-    for option, value in expected.items():
+    told = {option: os.environ[name] for name, option in RUNNER_OPTIONS.items() if os.environ.get(name)}
+    for option, value in {**expected, **told}.items():
         if not any(argument.split("=")[0] == option for argument in arguments):
             arguments = [*arguments, f"{option}={value}"]
     sys.argv = ["stoa runner", *arguments]

@@ -14,6 +14,14 @@ from controlplane.local.postgres import Postgres, PostgresUrls
 from controlplane.local.redis import Redis
 from controlplane.local.supervisor import Program
 
+RUNNER_OPTIONS = {
+    "STOA_SANDBOX_LAUNCHER": "--launcher",
+    "STOA_BUILD_INDEX_URL": "--index-url",
+    "STOA_NPM_REGISTRY": "--registry",
+    "STOA_NODE": "--node",
+}
+"""What the runner is told by arguments, for it sees no variable of the platform."""
+
 MACHINE = (
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
@@ -93,10 +101,9 @@ class Installation:
     def runner(self) -> Program:
         """It starts tenants' code, so it sees no address and no secret of the platform, only arguments."""
         options = [f"--socket={self.home.runner_socket}", f"--store={self.home.store}", f"--home={self.home.root}"]
-        if launcher := self._environ.get("STOA_SANDBOX_LAUNCHER"):
-            options.append(f"--launcher={launcher}")
-        if index := self._environ.get("STOA_BUILD_INDEX_URL"):
-            options.append(f"--index-url={index}")
+        for name, option in RUNNER_OPTIONS.items():
+            if value := self._environ.get(name):
+                options.append(f"{option}={value}")
         environment = {**_only(self._environ, MACHINE), "STOA_ENV": self._stoa_env, "PYTHONUNBUFFERED": "1"}
         return self._python("runner", "mcp_runtime.sandbox.runner", *options, environment=environment)
 

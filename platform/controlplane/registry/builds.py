@@ -128,7 +128,15 @@ async def _steps(revision: Revision, *, store: Store, runner: Runner, log: Build
 
     result = BuildResult()
     wanted = source.dependencies
-    if wanted.requirements:
+    if source.package_json is not None:
+        request = BuildRequest(
+            revision.tenant_id,
+            own_process=True,
+            package_json=source.package_json,
+            package_lock=source.package_lock,
+        )
+        result = await runner.build(request, on_line=log.write)
+    elif wanted.requirements:
         log.write(f"Installing {len(wanted.requirements)} requirement(s) of {wanted.origin}.")
         own = bool(revision.command)
         request = BuildRequest(revision.tenant_id, wanted.requirements, wanted.requires_python, own_process=own)

@@ -15,6 +15,7 @@ from pathlib import Path
 from controlplane.registry.errors import SourceError
 
 MAX_PROJECT_FILE_BYTES = 256 * 1024
+MAX_LOCK_FILE_BYTES = 4 * 1024 * 1024
 MAX_REQUIREMENTS = 500
 
 _SCRIPT_BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
@@ -40,13 +41,13 @@ class FastMCPConfig:
     dependencies: Dependencies | None
 
 
-def read_capped(path: Path) -> str:
+def read_capped(path: Path, most: int = MAX_PROJECT_FILE_BYTES) -> str:
     """The text of a project file. Raises SourceError when it is too large or not UTF-8."""
     with path.open("rb") as file:
-        data = file.read(MAX_PROJECT_FILE_BYTES + 1)
-    if len(data) > MAX_PROJECT_FILE_BYTES:
+        data = file.read(most + 1)
+    if len(data) > most:
         raise SourceError(
-            f"{path.name} is larger than {MAX_PROJECT_FILE_BYTES // 1024} kB.",
+            f"{path.name} is larger than {most // 1024} kB.",
             code="project_file_too_large",
             hint="Move data out of the project file.",
         )
@@ -95,6 +96,22 @@ def requirements_file(path: Path) -> Dependencies:
     joined = re.sub(r"\\\r?\n", " ", read_capped(path))
     lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in joined.splitlines())
     return Dependencies(_bounded([line for line in lines if line], path.name), origin=path.name)
+
+
+def package_file(path: Path) -> str | None:
+    """A `package.json` or its lock, as it is written; None where there is none. Raises SourceError."""
+    if not path.is_file() or path.is_symlink():
+        return None
+    text = read_capped(path, MAX_LOCK_FILE_BYTES)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SourceError(
+            f"{path.name} is not valid JSON: {error}", code="bad_package_json", line=getattr(error, "lineno", None)
+        ) from error
+    if not isinstance(document, dict):
+        raise SourceError(f"{path.name} is no JSON object.", code="bad_package_json")
+    return text
 
 
 def fastmcp_config(path: Path) -> FastMCPConfig:

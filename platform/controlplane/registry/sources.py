@@ -22,6 +22,7 @@ from controlplane.registry.projects import (
     Dependencies,
     FastMCPConfig,
     fastmcp_config,
+    package_file,
     pyproject_dependencies,
     requirements_file,
     script_dependencies,
@@ -55,6 +56,9 @@ class Source:
     entrypoint: str
     """`server.py` or `server.py:name`, relative to the folder, with forward slashes; empty for a command."""
     dependencies: Dependencies
+    package_json: str | None = None
+    """Of a command in JavaScript."""
+    package_lock: str | None = None
 
 
 def inspect(folder: Path, entrypoint: str | None = None) -> Source:
@@ -77,9 +81,19 @@ def inspect_command(folder: Path) -> Source:
 
     Raises SourceError.
     """
-    dependencies = _dependencies(None, folder, _base(folder), None)
+    base = _base(folder)
+    dependencies = _dependencies(None, folder, base, None)
     _check_python(dependencies)
-    return Source("", dependencies)
+    package_json = package_file(base / "package.json")
+    if package_json is None:
+        return Source("", dependencies)
+    if dependencies.requirements:
+        raise SourceError(
+            f"The bundle has a package.json, and Python packages in {dependencies.origin}.",
+            code="mixed_packages",
+            hint="Keep one of the two: a command is a program in Python or in JavaScript.",
+        )
+    return Source("", dependencies, package_json, package_file(base / "package-lock.json"))
 
 
 def _base(folder: Path) -> Path:

@@ -71,3 +71,30 @@ def test_a_python_that_is_not_here_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match=r">=3\.99"):
         sources.inspect_command(tmp_path)
+
+
+def test_a_package_json_says_what_a_command_in_javascript_needs(tmp_path: Path) -> None:
+    (tmp_path / "package.json").write_text('{"dependencies": {"zod": "^4"}}')
+    (tmp_path / "package-lock.json").write_text("{}")
+
+    source = sources.inspect_command(tmp_path)
+
+    assert (source.package_json, source.package_lock) == ('{"dependencies": {"zod": "^4"}}', "{}")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("{", "not valid JSON"), ("[]", "no JSON object"), ("[" * 100_000, "not valid JSON")]
+)
+def test_a_package_json_that_cannot_be_read_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "package.json").write_text(text)
+
+    with pytest.raises(SourceError, match=why):
+        sources.inspect_command(tmp_path)
+
+
+def test_packages_of_both_languages_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "package.json").write_text("{}")
+    (tmp_path / "requirements.txt").write_text("mcp>=2.3\n")
+
+    with pytest.raises(SourceError, match=r"Python packages in requirements\.txt"):
+        sources.inspect_command(tmp_path)
