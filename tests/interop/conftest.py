@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from tests.support import RunningPlatform
 
 ROOT = Path(__file__).parents[2]
+NPM_SERVERS = {"everything": "mcp-server-everything", "filesystem": "mcp-server-filesystem /tmp"}
 TypeScript = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -33,10 +35,22 @@ def weather_url(running_platform: RunningPlatform) -> str:
 
 
 @pytest.fixture(scope="session")
+def npm_servers(running_platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The reference servers of npm, deployed without any code of ours; their endpoints' addresses by name."""
+    for name, command in NPM_SERVERS.items():
+        folder = tmp_path_factory.mktemp("npm") / name
+        folder.mkdir()
+        dependencies = {f"@modelcontextprotocol/server-{name}": "2026.8.31"}
+        (folder / "package.json").write_text(json.dumps({"dependencies": dependencies}))
+        stoa(running_platform, "deploy", str(folder), "--command", command, "--tenant", "demo")
+    return {name: running_platform.endpoint_url.replace("/demo/demo/", f"/demo/{name}/") for name in NPM_SERVERS}
+
+
+@pytest.fixture(scope="session")
 def typescript_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The TypeScript programs, beside SDKs that were installed from the lock file."""
     folder = tmp_path_factory.mktemp("typescript")
-    for name in ("package.json", "package-lock.json", "client.mjs", "login.mjs"):
+    for name in ("package.json", "package-lock.json", "client.mjs", "login.mjs", "calls.mjs", "elsewhere.mjs"):
         shutil.copy(Path(__file__).parent / "typescript" / name, folder / name)
     tools = Path(sys.executable).parent
     subprocess.run(

@@ -17,6 +17,8 @@ from tests.support.waiting import wait_until
 
 START_SECONDS = 240.0
 STOP_SECONDS = 20.0
+ELSEWHERE = "127.0.0.9"
+"""Where tests serve what is elsewhere to a platform: an address of every Linux machine that nothing else uses."""
 KEPT = ("STOA_BUILD_INDEX_URL", "STOA_SANDBOX_LAUNCHER")
 
 

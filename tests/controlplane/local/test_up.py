@@ -18,6 +18,7 @@ import pytest
 from controlplane.local.processes import started_at
 from tests.support import RunningPlatform, wait_until
 from tests.support.platform import clean_environment, start_up, tail, temporary_home, wait_for
+from tests.support.processes import descendants
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -35,20 +36,6 @@ def processes(home: Path) -> dict[str, int]:
     """What the supervisor has running, by name."""
     (ledger,) = (home / "run").glob("processes-*.json")
     return {entry["name"]: entry["pid"] for entry in json.loads(ledger.read_text())}
-
-
-def descendants(pid: int) -> set[tuple[int, str | None]]:
-    """Every process below one, each with its start time."""
-    parents = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return {(child, started_at(child)) for child in found - {pid}}
 
 
 def get(url: str, key: str = "") -> int:
