@@ -289,7 +289,9 @@ def _compare_headers(headers: RoutingHeaders, version: str, method: str, params:
         return
     in_body = params.get(parameter)
     if headers.name is None:
-        if type(in_body) is str:
+        # Of tasks the name may be left out, as the client of `fastmcp_tasks` 4.1 does: what is not there misleads
+        # nobody on the way (H-02). A wrong one is refused.
+        if type(in_body) is str and method not in _MODERN_TASK_METHODS:
             raise _mismatch("Mcp-Name", None, f"params.{parameter}")
     elif decode_header_value(headers.name) != in_body:
         raise _mismatch("Mcp-Name", headers.name, f"params.{parameter}")
