@@ -47,6 +47,13 @@ def npm_servers(running_platform: RunningPlatform, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture(scope="session")
+def workshop(running_platform: RunningPlatform) -> str:
+    """The address of a server whose tools run in the background."""
+    stoa(running_platform, "deploy", "tests/interop/servers/workshop.py", "--tenant", "demo")
+    return running_platform.endpoint_url.replace("/demo/demo/", "/demo/workshop/")
+
+
+@pytest.fixture(scope="session")
 def typescript_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The TypeScript programs, beside SDKs that were installed from the lock file."""
     folder = tmp_path_factory.mktemp("typescript")

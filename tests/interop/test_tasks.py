@@ -4,49 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from mcp_runtime.client import Client
 from tests.support import RunningPlatform, wait_until, wait_until_async
-from tests.support.platform import clean_environment
-
-STOA = str(Path(sys.executable).parent / "stoa")
-SERVER = """
-import asyncio
-from fastmcp import Context, FastMCP
-
-mcp = FastMCP("workshop")
-
-
-@mcp.tool(task=True, annotations={"idempotentHint": True})
-async def index(pages: int, pause: float, ctx: Context) -> str:
-    first = await ctx.last_checkpoint(0)
-    for page in range(first, pages):
-        await ctx.report_progress(page + 1, pages, f"page {page + 1}")
-        await ctx.checkpoint(page + 1)
-        await asyncio.sleep(pause)
-    return f"{pages} pages, {'in one go' if first == 0 else 'begun again'}"
-"""
-
-
-@pytest.fixture(scope="module")
-def workshop(running_platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The endpoint's address."""
-    folder = tmp_path_factory.mktemp("workshop")
-    archive = folder / "workshop.zip"
-    with zipfile.ZipFile(archive, "w") as made:
-        made.writestr("server.py", SERVER)
-    subprocess.run(
-        [STOA, "deploy", str(archive), "--tenant", "demo", "--name", "workshop"],
-        env={**clean_environment(), "STOA_HOME": str(running_platform.home)},
-        check=True, capture_output=True, timeout=120,
-    )  # fmt: skip
-    return running_platform.endpoint_url.replace("/demo/mcp", "/workshop/mcp")
 
 
 @pytest.mark.protocol("TK-01", "TK-02", "TK-03")
