@@ -23,7 +23,8 @@ from mcp_runtime.protocol.messages import ErrorBody, LogMessage, Progress, Quest
 LEASE_SECONDS = 20.0
 """A worker that says nothing for so long is dead: with the sweep's time its tasks go on within 35 s."""
 MAX_CRASHES = 3
-"""After so many runs that were cut off, it is the task: it is put into quarantine, for people to look at."""
+"""After so many runs that were cut off, none of which came further than those before, it is the task: it is put into
+quarantine, for people to look at."""
 MAX_LOG = 50
 """Log messages kept, the last ones."""
 
@@ -76,11 +77,16 @@ def renew(tokens: Mapping[str, int]) -> set[str]:
 
 
 def report(claim: Claim, progress: Progress | None, log: Sequence[LogMessage]) -> None:
-    """Write down how far a run is. Raises LeaseLost."""
+    """Write down how far a run is. Raises LeaseLost.
+
+    One that was begun again starts below what is written, and that stays; once it comes further, the runs before it
+    were not in vain, and their crashes are forgotten.
+    """
     task = _ours(claim)
     changes: dict[str, Any] = {"updated_at": timezone.now()}
     if progress is not None:
-        changes |= {"progress": progress.progress, "total": progress.total}
+        if task.progress is None or progress.progress > task.progress:
+            changes |= {"progress": progress.progress, "total": progress.total, "crashes": 0}
         if progress.message is not None:
             changes["status_message"] = _storable(progress.message)
     Task.objects.filter(pk=task.pk).update(**changes)

@@ -59,7 +59,7 @@ class Task(SealedRow):
     retry = models.BooleanField(default=False)
     """Whether a run that was cut off may be begun again."""
     crashes = models.PositiveSmallIntegerField(default=0)
-    """Runs that were cut off: their worker died, or what ran the tool did."""
+    """Runs that were cut off since one last came further: their worker died, or what ran the tool did."""
     quarantined = models.BooleanField(default=False)
     token = models.PositiveIntegerField(default=0)
     """Fences off late writers: whoever claims, cancels or ends the task counts on."""

@@ -165,6 +165,42 @@ def test_after_three_dead_workers_a_task_is_put_into_quarantine(cast: Cast, make
     assert (row(cast, task).state, row(cast, task).quarantined) == ("failed", True)
 
 
+def test_a_long_task_that_comes_further_each_time_outlives_any_number_of_workers(cast: Cast, make: Made) -> None:
+    task = make(retry=True)
+    for step in range(3 * MAX_CRASHES):
+        claim = claimed(cast, task)
+        with acting_for(cast.acme.id):
+            leases.report(claim, Progress(step), [])
+        expire(cast, task)
+
+    assert row(cast, task).state == "running"
+
+
+def test_a_task_that_dies_at_the_same_place_each_time_is_put_into_quarantine(cast: Cast, make: Made) -> None:
+    task = make(retry=True)
+    for _ in range(MAX_CRASHES):
+        claim = claimed(cast, task)
+        with acting_for(cast.acme.id):
+            leases.report(claim, Progress(1), [])
+            leases.report(claim, Progress(2), [])
+        expire(cast, task)
+
+    with acting_for(cast.acme.id):
+        assert leases.claim(task.id) is None
+    assert row(cast, task).quarantined
+
+
+def test_progress_never_goes_back_and_the_message_is_that_of_the_run(cast: Cast, make: Made) -> None:
+    task = make(retry=True)
+    for progress in (Progress(3, 4, "page 3"), Progress(1, 4, "page 1 again")):
+        claim = claimed(cast, task)
+        with acting_for(cast.acme.id):
+            leases.report(claim, progress, [])
+        expire(cast, task)
+
+    assert (row(cast, task).progress, row(cast, task).status_message) == (3, "page 1 again")
+
+
 def test_a_worker_that_stops_in_good_order_counts_as_no_crash(cast: Cast, make: Made) -> None:
     task = make(retry=True)
     for _ in range(MAX_CRASHES + 1):
