@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final, cast
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
+from controlplane.accounts import mail
 from controlplane.accounts.errors import (
     InvalidAccountError,
     InvitationNotFoundError,
@@ -55,7 +57,10 @@ class Offer:
 
 
 def invite(slug: str, role: Role, *, email: str = "", days: int = DAYS, acting: Principal | None) -> NewInvitation:
-    """Raises NotPermittedError, InvalidRoleError, InvalidAccountError, QuotaExceededError."""
+    """The link is mailed to the address, where there is one and mail can be sent.
+
+    Raises NotPermittedError, InvalidRoleError, InvalidAccountError, QuotaExceededError.
+    """
     may_give(role, acting)
     if not 1 <= days <= MOST_DAYS:
         raise InvalidAccountError(f"An invitation is good for 1 to {MOST_DAYS} days.")
@@ -75,7 +80,11 @@ def invite(slug: str, role: Role, *, email: str = "", days: int = DAYS, acting: 
         expires_at=timezone.now() + timedelta(days=days),
     )
     _record("invitation.created", invitation, acting)
-    return NewInvitation(invitation, settings.STOA_PUBLIC_URL + reverse("join", args=(slug, secret)))
+    made = NewInvitation(invitation, settings.STOA_PUBLIC_URL + reverse("join", args=(slug, secret)))
+    if email:
+        # Not by a task: its arguments would keep the link's secret in Redis.
+        transaction.on_commit(partial(_send, made, slug, _name_of(acting, slug)))
+    return made
 
 
 def open_invitations() -> QuerySet[Invitation]:
@@ -133,6 +142,22 @@ def accept_as_new_person(slug: str, secret: str, *, email: str, password: str, n
     user = create_user(offer.email or email, password=password, name=name)
     accept(slug, secret, user)
     return user
+
+
+def _send(made: NewInvitation, slug: str, who: str) -> None:
+    mail.send(
+        made.invitation.email,
+        f"Join {slug}",
+        f"{who} invites you to {slug} as {made.invitation.role}. To accept, open this before "
+        f"{made.invitation.expires_at:%Y-%m-%d}:",
+        made.url,
+    )
+
+
+def _name_of(acting: Principal | None, slug: str) -> str:
+    """Of the person who invites, whose key that is; of the tenant when it is nobody's."""
+    user = User.objects.filter(pk=acting.subject).first() if acting else None
+    return (user.name or user.email) if user else f"An administrator of {slug}"
 
 
 def _digest(secret: str) -> str:

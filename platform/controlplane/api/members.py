@@ -138,7 +138,11 @@ class Invitations(TenantView):
         responses={201: CreatedInvitationSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Make a link into the tenant. The answer is the only one with it; passing it on is the caller's."""
+        """Make a link into the tenant. The answer is the only one with it.
+
+        It is mailed to the address that was given, where the installation sends mail; else passing it on is the
+        caller's.
+        """
         asked = _checked(NewInvitationSerializer, request)
         slug = Tenant.objects.values_list("slug", flat=True).get()
         made: NewInvitation = invitations.invite(slug, **asked, acting=self.principal)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.core.mail import EmailMessage
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from controlplane.accounts import invitations
 from controlplane.accounts.errors import (
@@ -132,3 +135,37 @@ def test_a_member_leaves_but_the_last_owner_does_not(cast: Cast, ada: Principal,
         with pytest.raises(LastOwnerError):
             leave(acting=ada)
         assert [one.user_id for one in Membership.objects.all()] == [cast.ada.pk]
+
+
+def test_an_invitation_with_an_address_is_mailed_once_it_is_made(
+    cast: Cast, settings: Settings, mailoutbox: list[EmailMessage], django_capture_on_commit_callbacks: Any
+) -> None:
+    settings.STOA_MAIL = True
+    client = Client()
+    client.force_login(cast.ada)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        made = client.post(
+            "/api/v1/tenants/acme/invitations",
+            {"role": "viewer", "email": "dee@acme.example", "days": 3},
+            content_type="application/json",
+        )
+        client.post("/api/v1/tenants/acme/invitations", {"role": "viewer"}, content_type="application/json")
+        before_it_is_kept = list(mailoutbox)
+
+    assert before_it_is_kept == []
+    (mail,) = mailoutbox
+    assert mail.to == ["dee@acme.example"]
+    assert mail.body.startswith("Ada invites you to acme as viewer.")
+    assert made.json()["url"] in mail.body
+    assert made.json()["expires_at"][:10] in mail.body
+
+
+def test_without_a_mail_server_the_link_is_passed_on(
+    cast: Cast, mailoutbox: list[EmailMessage], django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        made = invited(cast, "dee@acme.example")
+
+    assert mailoutbox == []
+    assert made.url
