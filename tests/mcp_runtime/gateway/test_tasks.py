@@ -12,6 +12,7 @@ import pytest
 
 from mcp_runtime.gateway.records import CallRecord
 from mcp_runtime.ports.sandboxes import Asker, EventSink, UpstreamError
+from mcp_runtime.ports.tasks import MAX_RESULT_BYTES
 from mcp_runtime.ports.workers import Caller
 from tests.mcp_runtime.gateway import world as the_world
 from tests.mcp_runtime.gateway.conftest import Door, opened
@@ -55,6 +56,8 @@ class Jobs:
                 raise UpstreamError(-32000, "It broke.")
             case "refuses":
                 return {"content": [{"type": "text", "text": "No."}], "isError": True}
+            case "huge":
+                return {"content": [{"type": "text", "text": "x" * MAX_RESULT_BYTES}]}
             case "confirm":
                 assert asker is not None
                 answers = [await asker("elicitation/create", _raw({**FORM, "message": m})) for m in given["arguments"]]
@@ -85,7 +88,7 @@ def world(jobs: Jobs) -> World:
     strict: dict[str, object] = {"type": "object", "additionalProperties": False}
     tools = (
         tool("plain"),
-        *(tool(name, execution=optional) for name in ("slow", "breaks", "refuses", "confirm")),
+        *(tool(name, execution=optional) for name in ("slow", "breaks", "refuses", "huge", "confirm")),
         tool("strict", strict, member=1, execution=optional),
         tool("job", execution=required),
         tool("asks_first", execution={**required, "asksFirst": True, "pollInterval": 250}),
@@ -262,6 +265,23 @@ async def test_an_error_of_the_tool_is_a_result_and_one_of_the_protocol_a_failur
     assert refused["result"]["isError"] is True
     assert failed["error"]["message"] == "It broke."
     assert "result" not in failed
+
+
+async def test_a_result_that_is_too_large_to_be_kept_fails_its_task_and_says_the_limit(door: Door) -> None:
+    made = (await call(door, "huge"))["result"]
+    failed = await until(door, made["taskId"], "failed")
+
+    assert failed["error"]["code"] == -32602
+    assert str(MAX_RESULT_BYTES) in failed["error"]["message"]
+
+
+async def test_answers_to_a_task_that_is_over_change_nothing(door: Door) -> None:
+    task_id = (await call(door, "refuses"))["result"]["taskId"]
+    before = await until(door, task_id, "completed")
+    answered = await modern(door, "tasks/update", params={"taskId": task_id, "inputResponses": {"0": YES}})
+
+    assert answered["result"]["resultType"] == "complete"
+    assert await until(door, task_id, "completed") == before
 
 
 async def test_arguments_are_judged_before_there_is_a_task(door: Door) -> None:
