@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS ?= never
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test conformance check format bench audit docs clean
+.PHONY: help up install test conformance faults check format bench audit docs clean
 .DELETE_ON_ERROR:
 
 help: ## List the commands
@@ -36,6 +36,9 @@ test: check ## Check, then run every test
 
 conformance: install ## Run the official MCP suite against a platform of its own
 	$(VENV)/bin/python -m pytest tests/conformance $(ARGS)
+
+faults: install ## Injure a platform that works on tasks; ARGS="--seeds 100" in full
+	$(VENV)/bin/python -m tests.faults.tasks $(ARGS)
 
 check: install ## Lint, format, types, import contracts, migrations, API document
 	$(VENV)/bin/ruff check .
