@@ -15,7 +15,6 @@ import pytest
 from tests.support import RunningPlatform
 
 ROOT = Path(__file__).parents[2]
-NPM_SERVERS = {"everything": "mcp-server-everything", "filesystem": "mcp-server-filesystem /tmp"}
 TypeScript = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -37,13 +36,15 @@ def weather_url(running_platform: RunningPlatform) -> str:
 @pytest.fixture(scope="session")
 def npm_servers(running_platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The reference servers of npm, deployed without any code of ours; their endpoints' addresses by name."""
-    for name, command in NPM_SERVERS.items():
-        folder = tmp_path_factory.mktemp("npm") / name
-        folder.mkdir()
-        dependencies = {f"@modelcontextprotocol/server-{name}": "2026.8.31"}
-        (folder / "package.json").write_text(json.dumps({"dependencies": dependencies}))
-        stoa(running_platform, "deploy", str(folder), "--command", command, "--tenant", "demo")
-    return {name: running_platform.endpoint_url.replace("/demo/demo/", f"/demo/{name}/") for name in NPM_SERVERS}
+    folder = tmp_path_factory.mktemp("npm") / "filesystem"
+    folder.mkdir()
+    dependencies = {"@modelcontextprotocol/server-filesystem": "2026.8.31"}
+    (folder / "package.json").write_text(json.dumps({"dependencies": dependencies}))
+    package = ("--name", "everything", "--command", "npx -y @modelcontextprotocol/server-everything@2026.8.31")
+    stoa(running_platform, "deploy", str(folder), "--command", "mcp-server-filesystem /tmp", "--tenant", "demo")
+    stoa(running_platform, "deploy", *package, "--tenant", "demo")
+    names = ("everything", "filesystem")
+    return {name: running_platform.endpoint_url.replace("/demo/demo/", f"/demo/{name}/") for name in names}
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,16 +63,27 @@ async def test_its_progress_and_secrets_are_those_of_any_server(
     assert heard == [1, 2, 3]
 
 
-def test_a_package_is_a_server_without_any_code(running_platform: RunningPlatform, tmp_path: Path) -> None:
-    folder = tmp_path / "clock"
-    folder.mkdir()
-    (folder / "requirements.txt").write_text("mcp-server-time\n")
-    command = "mcp-server-time --local-timezone UTC"
+def test_a_desktop_clients_servers_are_taken_over(running_platform: RunningPlatform, tmp_path: Path) -> None:
+    clock = {
+        "command": "C:\\tools\\uvx.exe",
+        "args": ["mcp-server-time", "--local-timezone", "UTC"],
+        "env": {"REGION": "andes", "TOKEN": "${input:token}"},
+    }
+    here = {"command": "/usr/local/bin/docker", "args": ["run", "-i", "notes"]}
+    (tmp_path / "mcp.json").write_text(json.dumps({"mcpServers": {"My clock": clock, "Notes": here}}))
 
-    stoa(running_platform, "deploy", str(folder), "--command", command, "--tenant", "demo")
-    told = stoa(running_platform, "call", "clock", "get_current_time", "-a", "timezone=Asia/Tokyo", "--tenant", "demo")
+    told = stoa(running_platform, "import", str(tmp_path / "mcp.json"), "--tenant", "demo", check=False)
+    served = stoa(
+        running_platform, "call", "my-clock", "get_current_time", "-a", "timezone=Asia/Tokyo", "--tenant", "demo"
+    )
+    kept = stoa(running_platform, "secrets", "ls", "my-clock", "--tenant", "demo")
 
-    assert "Asia/Tokyo" in told.stdout
+    assert told.returncode == 1
+    assert "Not imported: notes." in told.stderr
+    assert "'docker' starts something of this machine" in told.stderr
+    assert "stoa secrets set my-clock TOKEN" in told.stderr
+    assert "Asia/Tokyo" in served.stdout
+    assert ("REGION" in kept.stdout, "TOKEN" in kept.stdout) == (True, False)
 
 
 async def test_a_server_in_javascript_is_installed_by_its_lock_and_called(running_platform: RunningPlatform) -> None:

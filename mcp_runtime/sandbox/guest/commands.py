@@ -88,19 +88,29 @@ def _is_python(file: Path) -> bool:
 
 
 def _of_a_package(name: str, modules: Path) -> Path | None:
-    """The script that a package of JavaScript installs under this name, as its `bin` says."""
+    """The script that a package of JavaScript installs under this name, as its `bin` says.
+
+    Else, as npx has it, the only one of the package of this name.
+    """
+    only = None
     for manifest in sorted([*modules.glob("*/package.json"), *modules.glob("@*/*/package.json")]):
         try:
             about = json.loads(manifest.read_bytes())
         except ValueError:
             continue
         programs = about.get("bin") if isinstance(about, dict) else None
+        package = str(about.get("name", "")).rpartition("/")[2] if programs else ""
         if isinstance(programs, str):
-            programs = {str(about.get("name", "")).rpartition("/")[2]: programs}
-        script = programs.get(name) if isinstance(programs, dict) else None
-        if isinstance(script, str) and (manifest.parent / script).is_file():
-            return manifest.parent / script
-    return None
+            programs = {package: programs}
+        if not isinstance(programs, dict):
+            continue
+        for program, script in programs.items():
+            if isinstance(script, str) and (manifest.parent / script).is_file():
+                if program == name:
+                    return manifest.parent / script
+                if package == name and len(programs) == 1:
+                    only = manifest.parent / script
+    return only
 
 
 def _environment(code: Path, dependencies: str | None) -> Mapping[str, str]:

@@ -95,6 +95,7 @@ _DOMAIN: tuple[tuple[Any, int, str, str], ...] = (
     (registry.ServerNotFound, 404, "", "List what exists: GET …/servers."),
     (registry.RevisionNotFound, 404, "", "List what exists: GET …/servers/<name>/revisions."),
     (registry.InvalidSlug, 422, "", ""),
+    (registry.InvalidCommand, 422, "", ""),
     (registry.InvalidHost, 422, "", ""),
     (registry.InvalidSource, 422, "", ""),
     (registry.ProbeFailed, 422, "", ""),

@@ -121,7 +121,10 @@ class HostsSerializer(serializers.Serializer[Any]):
 
 
 class UploadSerializer(serializers.Serializer[Any]):
-    bundle = serializers.FileField(allow_empty_file=True, max_length=200, help_text="A .py file, a .zip or a .tar.gz.")
+    bundle = serializers.FileField(
+        required=False, allow_empty_file=True, max_length=200,
+        help_text="A .py file, a .zip or a .tar.gz. A command that begins with npx or uvx needs none.",
+    )  # fmt: skip
     entrypoint = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=300, help_text="`server.py` or `server.py:mcp`."
     )
@@ -130,6 +133,11 @@ class UploadSerializer(serializers.Serializer[Any]):
         help_text="For a server of another SDK: what starts it, as a shell reads it, such as `python server.py`. It "
         "speaks MCP on standard input and output.",
     )  # fmt: skip
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "bundle" not in attrs and not attrs["command"]:
+            raise serializers.ValidationError({"bundle": ["Send one, or a command that begins with npx or uvx."]})
+        return attrs
 
 
 class RollbackSerializer(serializers.Serializer[Any]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
+from django.core.files.base import ContentFile
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.parsers import JSONParser, MultiPartParser
@@ -23,7 +24,7 @@ from controlplane.api.serializers import (
     ServerSerializer,
     UploadSerializer,
 )
-from controlplane.registry import remotes, services
+from controlplane.registry import launching, remotes, services
 from controlplane.vault import services as vault
 from mcp_runtime.sandbox.store import Store
 
@@ -83,7 +84,10 @@ class Revisions(TenantView):
         """Deploy: upload a bundle and queue its build. A server that is not there yet is registered."""
         upload = UploadSerializer(data=request.data)
         upload.is_valid(raise_exception=True)
-        bundle = upload.validated_data["bundle"]
+        bundle, command = upload.validated_data.get("bundle"), upload.validated_data["command"]
+        if bundle is None:
+            packaged = launching.package(command)
+            bundle, command = ContentFile(packaged.bundle, name=launching.FILE_NAME), packaged.command
         store = Store(settings.STOA_STORE)
         store.prepare()
         revision = services.submit_revision(
@@ -91,7 +95,7 @@ class Revisions(TenantView):
             bundle=store.add_bundle(bundle),
             file_name=bundle.name,
             entrypoint=upload.validated_data["entrypoint"],
-            command=upload.validated_data["command"],
+            command=command,
             acting=self.principal,
         )
         context = {"tenant": self.kwargs["tenant"]}

@@ -15,8 +15,11 @@ from controlplane.cli.platform_api import path as api_path
 SHOWN_COMPONENTS = 20
 
 
-def deploy(api: Api, path: Path, *, name: str | None, entrypoint: str | None, command: str | None) -> None:
+def deploy(api: Api, path: Path | None, *, name: str | None, entrypoint: str | None, command: str | None) -> None:
     """Raises CliError when the build fails, with what the deployer needs to correct it."""
+    if path is None:
+        deploy_package(api, name, command)
+        return
     server = name or packing.default_name(path)
     bundle = packing.pack(path)
     for skipped in bundle.skipped:
@@ -27,6 +30,17 @@ def deploy(api: Api, path: Path, *, name: str | None, entrypoint: str | None, co
     revision = api.upload(api_path("servers", server, "revisions"), bundle.file_name, bundle.data, fields)
     finished = follow(api, revision["id"])
     report(finished)
+
+
+def deploy_package(api: Api, name: str | None, command: str | None) -> None:
+    """Deploy what `npx` or `uvx` would fetch, without any file. Raises CliError as `deploy` does."""
+    if not name or not command:
+        raise CliError(
+            "There is nothing to deploy.",
+            hint='Name a file or folder, or a package: stoa deploy --name notes --command "npx -y @acme/notes"',
+        )
+    note(f"Deploying the package of `{command}` as '{name}'.")
+    report(follow(api, api.form(api_path("servers", name, "revisions"), {"command": command})["id"]))
 
 
 def follow(api: Api, revision_id: str) -> dict[str, Any]:

@@ -65,25 +65,41 @@ Url = Annotated[str | None, Parameter(name="--url", help="The platform. Default:
 
 @app.command
 def deploy(
-    path: Path,
+    path: Path | None = None,
     *,
     name: Annotated[str | None, Parameter(help="The server's name. Default: the file's or folder's.")] = None,
     entrypoint: Annotated[str | None, Parameter(help="server.py or server.py:mcp. Default: found.")] = None,
     command: Annotated[
-        str | None, Parameter(help='For a server of another SDK, what starts it: "python server.py".')
+        str | None,
+        Parameter(help='For a server of another SDK, what starts it: "python server.py", "npx -y @acme/notes".'),
     ] = None,
     tenant: Tenant = None,
     url: Url = None,
 ) -> None:
     """Build a .py file, a folder, a .zip or a .tar.gz, and serve it.
 
-    Shows the build as it happens. Without a name of your own, weather.py becomes the server 'weather'.
+    Shows the build as it happens. Without a name of your own, weather.py becomes the server 'weather'. A command that
+    begins with npx or uvx names its package, and needs no file.
     """
     from controlplane.cli import deploying
     from controlplane.cli.platform_api import connected
 
     with connected(url, tenant) as api:
         deploying.deploy(api, path, name=name, entrypoint=entrypoint, command=command)
+
+
+@app.command(name="import")
+def import_settings(file: Path, *, tenant: Tenant = None, url: Url = None) -> None:
+    """Take over the MCP servers of a desktop client's settings (`mcpServers`); - is standard input.
+
+    Commands of npx and uvx are installed and run here, their environment becomes secrets, and addresses are saved with
+    their credential.
+    """
+    from controlplane.cli import importing
+    from controlplane.cli.platform_api import connected
+
+    with connected(url, tenant) as api:
+        importing.import_settings(api, file)
 
 
 @app.command

@@ -57,6 +57,10 @@ class Api:
         files = {part: (file_name, data, "application/octet-stream")}
         return self._json("POST", path, files=files, data=fields, timeout=httpx2.Timeout(120.0, connect=10.0))
 
+    def form(self, path: str, fields: dict[str, str]) -> Any:
+        """The same without a file."""
+        return self._json("POST", path, files={name: (None, value) for name, value in fields.items()})
+
     def follow(self, revision_id: str) -> Iterator[tuple[str, Any]]:
         """The events of a build log, to the end: ("line", {...}) and last ("end", {...}). Reconnects when cut off."""
         last, lost = "", 0

@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from controlplane.composition.services import endpoint_url
 from controlplane.dashboard.differences import differences
 from controlplane.dashboard.pages import PageRequest, done, page, told
-from controlplane.registry import remotes, services
+from controlplane.registry import launching, remotes, services
 from controlplane.registry.errors import RegistryError
 from controlplane.registry.models import Server
 from controlplane.vault import services as vault
@@ -61,7 +61,7 @@ def add(request: PageRequest, tenant: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "dashboard/add_server.html", context)
     try:
-        revision = _deploy(request, entered["name"], _source(request, entered["code"]))
+        revision = _deploy(request, entered["name"], *_source(request, entered["code"], entered["command"].strip()))
     except (RegistryError, BundleError) as error:  # what was pasted stays on the page
         return render(request, "dashboard/add_server.html", {**context, "problem": told(error)}, status=422)
     return redirect("revision", tenant=tenant, revision=revision.id)
@@ -124,29 +124,33 @@ def _matching(wanted: str) -> QuerySet[Server]:
 
 class NothingToDeploy(RegistryError):
     code = "nothing_to_deploy"
-    hint = "Choose a file, or paste the code of a server."
+    hint = "Choose a file, paste the code of a server, or give a command that begins with npx or uvx."
 
     def __init__(self) -> None:
         super().__init__("There is nothing to deploy.")
 
 
-def _source(request: PageRequest, code: str) -> UploadedFile | ContentFile[Any]:
+def _source(request: PageRequest, code: str, command: str) -> tuple[UploadedFile | ContentFile[Any], str]:
+    """What is deployed, and the command that starts it."""
     upload = request.FILES.get("file")
     if isinstance(upload, UploadedFile):
-        return upload
-    if not code.strip():
+        return upload, command
+    if code.strip():
+        return ContentFile(code.replace("\r\n", "\n").encode(), name="server.py"), command  # forms send CRLF
+    if not command:
         raise NothingToDeploy
-    return ContentFile(code.replace("\r\n", "\n").encode(), name="server.py")  # forms send CRLF
+    packaged = launching.package(command)
+    return ContentFile(packaged.bundle, name=launching.FILE_NAME), packaged.command
 
 
-def _deploy(request: PageRequest, name: str, source: Any) -> Any:
+def _deploy(request: PageRequest, name: str, source: Any, command: str) -> Any:
     store = Store(settings.STOA_STORE)
     store.prepare()
     return services.submit_revision(
         name,
         bundle=store.add_bundle(source),
         file_name=source.name or "server.py",
-        command=request.POST.get("command", "").strip(),
+        command=command,
         acting=request.principal,
     )
 

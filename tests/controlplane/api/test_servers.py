@@ -65,6 +65,23 @@ def test_a_deploy_without_a_bundle_names_the_field(ben: Client) -> None:
     assert "bundle" in answer.json()["errors"]
 
 
+def test_a_command_that_names_its_package_needs_no_bundle(ben: Client, cast: Cast, settings: Settings) -> None:
+    answer = ben.post(f"{SERVERS}/files/revisions", data={"command": "npx -y @acme/notes@2 /tmp"})
+
+    assert answer.status_code == 202
+    with acting_for(cast.acme.id):
+        revision = Revision.objects.get()
+    assert (revision.command, revision.file_name) == (["notes", "/tmp"], "package.zip")
+    assert (Path(settings.STOA_STORE) / "bundles" / revision.bundle).read_bytes().startswith(b"PK")
+
+
+def test_any_other_command_without_a_bundle_is_refused(ben: Client) -> None:
+    answer = ben.post(f"{SERVERS}/files/revisions", data={"command": "python server.py"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_command")
+    assert "npx or uvx" in answer.json()["detail"]
+
+
 def test_a_deploy_that_is_no_multipart_form_answers_415(ben: Client) -> None:
     answer = ben.post(f"{SERVERS}/weather/revisions", data="{}", content_type="application/json")
 

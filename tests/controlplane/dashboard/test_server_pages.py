@@ -55,10 +55,18 @@ def test_a_zip_becomes_a_revision(ben: Client, cast: Cast) -> None:
     assert revisions(cast, "tides")[0].file_name == "tides.zip"
 
 
+def test_a_command_that_names_its_package_needs_no_file(ben: Client, cast: Cast) -> None:
+    ben.post(NEW, {"name": "clock", "code": "", "command": "uvx mcp-server-time"})
+
+    (revision,) = revisions(cast, "clock")
+    assert (revision.command, revision.file_name) == (["mcp-server-time"], "package.zip")
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [
         ({"name": "tides", "code": "  "}, "There is nothing to deploy."),
+        ({"name": "tides", "code": "", "command": "docker run x"}, "begins with npx or uvx"),
         ({"name": "Not A Name", "code": "kept = 'on the page'"}, "not a usable"),
     ],
 )
