@@ -59,7 +59,6 @@ async def test_the_sdk_fetches_what_became_of_its_call(workshop: str, running_pl
     assert ended["result"]["structuredContent"] == {"result": "2 pages, in one go"}
 
 
-@pytest.mark.protocol("TK-04", "TK-07")
 async def test_the_sdk_cancels_a_task_and_sees_how_far_it_was(workshop: str, running_platform: RunningPlatform) -> None:
     async with _connected(workshop, running_platform) as client:
         task_id = await _call(client, "index", FOREVER)
