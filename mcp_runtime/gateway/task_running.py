@@ -34,6 +34,8 @@ class CutOff(Exception):
     def __init__(self, error: McpError) -> None:
         super().__init__(error.message)
         self.error = error
+        self.crashed = isinstance(error.__cause__, WorkerDied)
+        """Whether it may have been the tool's doing. That a runner is not there is not."""
 
 
 async def run(

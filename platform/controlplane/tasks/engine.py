@@ -34,6 +34,8 @@ TENANT_CAPACITY = 50
 """Of these, one tenant's: a flood of its tasks leaves places for everybody else."""
 SWEEP_SECONDS = 2.0
 RENEW_SECONDS = 5.0
+AGAIN_SECONDS = 3.0
+"""Where no runner is there; `stoa up` starts another one in less."""
 MAX_PLANS = 200
 """Versions kept compiled; the one unused for longest makes room."""
 
@@ -118,7 +120,9 @@ class Engine:
         except (NotAnswered, LeaseLost):
             return
         except CutOff as error:
-            await run_acting_for(claim.tenant_id, leases.give_back, claim, cut_off=str(error))
+            if not error.crashed:
+                await asyncio.sleep(AGAIN_SECONDS)
+            await run_acting_for(claim.tenant_id, leases.give_back, claim, cut_off=str(error), crashed=error.crashed)
             return
         except asyncio.CancelledError:
             if self._stopping:

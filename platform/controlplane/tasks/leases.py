@@ -134,13 +134,14 @@ def finish(claim: Claim, outcome: Outcome) -> bool:
     return True
 
 
-def give_back(claim: Claim, *, cut_off: str = "") -> None:
-    """The run ends without an outcome: its worker stops, or what ran the tool went away (`cut_off` says how)."""
+def give_back(claim: Claim, *, cut_off: str = "", crashed: bool = False) -> None:
+    """The run ends without an outcome: its worker stops, or what ran the tool went away (`cut_off` says how), perhaps
+    because of the tool (`crashed`)."""
     try:
         task = _ours(claim)
     except LeaseLost:
         return
-    if not _may_go_on(task, crashed=bool(cut_off), why=cut_off):
+    if not _may_go_on(task, crashed=crashed, why=cut_off):
         return
     queueing.queue(task)
     task.save(update_fields=["state", "queued_at", "leased_until", "crashes"])

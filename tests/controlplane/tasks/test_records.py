@@ -201,6 +201,16 @@ def test_progress_never_goes_back_and_the_message_is_that_of_the_run(cast: Cast,
     assert (row(cast, task).progress, row(cast, task).status_message) == (3, "page 1 again")
 
 
+def test_a_runner_that_is_away_for_long_puts_no_task_into_quarantine(cast: Cast, make: Made) -> None:
+    task = make(retry=True)
+    for _ in range(MAX_CRASHES + 1):
+        claim = claimed(cast, task)
+        with acting_for(cast.acme.id):
+            leases.give_back(claim, cut_off="No runner is there.")
+
+    assert (row(cast, task).state, row(cast, task).crashes) == ("queued", 0)
+
+
 def test_a_worker_that_stops_in_good_order_counts_as_no_crash(cast: Cast, make: Made) -> None:
     task = make(retry=True)
     for _ in range(MAX_CRASHES + 1):
