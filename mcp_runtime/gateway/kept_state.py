@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 import msgspec
@@ -15,6 +16,9 @@ MAX_KEY = 128
 QUESTIONS_PER_CALL = 256
 """More of them in one call are refused: state is for what a session remembers, not a database."""
 
+AGAIN_SECONDS = 0.5
+"""Between two attempts to reach the states."""
+
 _REFUSED = -32601
 _BAD = -32602
 _FAILED = -32603
@@ -23,9 +27,11 @@ _FAILED = -32603
 class RememberingSandboxes:
     """The Sandboxes port around another one, for workers that have something to remember."""
 
-    def __init__(self, sandboxes: Sandboxes, states: KeptStates) -> None:
+    def __init__(self, sandboxes: Sandboxes, states: KeptStates, *, patience: float = 0.0) -> None:
+        """`patience`: for so many seconds a call waits for states that cannot be reached, before it is told."""
         self._sandboxes = sandboxes
         self._states = states
+        self._patience = patience
 
     async def call(
         self,
@@ -37,7 +43,7 @@ class RememberingSandboxes:
         on_event: EventSink | None = None,
         asker: Asker | None = None,
     ) -> msgspec.Raw:
-        memory = _Memory(self._states, worker, asker)
+        memory = _Memory(self._states, worker, asker, self._patience)
         return await self._sandboxes.call(worker, method, params, caller=caller, on_event=on_event, asker=memory)
 
     async def describe(self, worker: Worker) -> Manifest:
@@ -47,10 +53,11 @@ class RememberingSandboxes:
 class _Memory:
     """Answers one call's questions about state; others go on to the client, where it can be asked."""
 
-    def __init__(self, states: KeptStates, worker: Worker, asker: Asker | None) -> None:
+    def __init__(self, states: KeptStates, worker: Worker, asker: Asker | None, patience: float) -> None:
         self._states = states
         self._worker = worker
         self._asker = asker
+        self._patience = patience
         self._left = QUESTIONS_PER_CALL
 
     async def __call__(self, method: str, params: msgspec.Raw) -> msgspec.Raw:
@@ -68,10 +75,16 @@ class _Memory:
             raise UpstreamError(_BAD, "A state has a key, a text, and a value.") from None
         if len(order.key) > MAX_KEY:
             raise UpstreamError(_BAD, f"The key of a state has at most {MAX_KEY} characters.")
-        try:
-            return await self._answer(method, order)
-        except SessionsUnavailable:
-            raise UpstreamError(_FAILED, "The session's state cannot be reached at the moment: try again.") from None
+        deadline = asyncio.get_running_loop().time() + self._patience
+        while True:
+            try:
+                return await self._answer(method, order)
+            except SessionsUnavailable:
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise UpstreamError(
+                        _FAILED, "The session's state cannot be reached at the moment: try again."
+                    ) from None
+            await asyncio.sleep(AGAIN_SECONDS)
 
     @property
     def _area(self) -> str:

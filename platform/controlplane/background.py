@@ -22,6 +22,10 @@ from mcp_runtime.ports.plans import PlanDocument
 from mcp_runtime.sandbox.client import RunnerClient
 from mcp_runtime.sessions.redis import RedisSessions
 
+PATIENCE_SECONDS = 20.0
+"""How long a task waits for Redis, where its checkpoints are, to come back. Nobody waits for the task meanwhile, and it
+may be one that cannot be begun again."""
+
 
 @asynccontextmanager
 async def opened() -> AsyncIterator[Engine]:
@@ -30,7 +34,7 @@ async def opened() -> AsyncIterator[Engine]:
     runner = RunnerClient(Path(settings.STOA_RUNNER_SOCKET), secrets)
     sessions = RedisSessions(settings.REDIS_URL)
     remotes = Remotes(secrets, connections=DatabaseConnections(), networks=settings.STOA_FETCH_NETWORKS)
-    sandboxes = RememberingSandboxes(runner, sessions)
+    sandboxes = RememberingSandboxes(runner, sessions, patience=PATIENCE_SECONDS)
     hub = Hub(sessions)
 
     def compiled(document: PlanDocument) -> CompiledPlan:
