@@ -20,7 +20,7 @@ from tests.support.cast import Cast
 
 KEYS = "/tenants/acme/keys/"
 OWN = "/tenants/acme/your-keys/"
-TOKEN = re.compile(r"stoa_[0-9A-Za-z]{8}_\w+")
+TOKEN = re.compile(r"stoa_[a-z2-7]{8}_[\w-]{49}")
 
 
 @pytest.fixture
