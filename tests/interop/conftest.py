@@ -15,6 +15,9 @@ import pytest
 from tests.support import RunningPlatform
 
 ROOT = Path(__file__).parents[2]
+FILES = (
+    "package.json", "package-lock.json", "client.mjs", "login.mjs", "calls.mjs", "conversation.mjs", "elsewhere.mjs",
+)  # fmt: skip
 TypeScript = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -48,6 +51,13 @@ def npm_servers(running_platform: RunningPlatform, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture(scope="session")
+def asking_url(running_platform: RunningPlatform) -> str:
+    """Where the server is that asks its client: the address without the transport's last part."""
+    stoa(running_platform, "deploy", "tests/interop/servers/asking.py", "--tenant", "demo")
+    return running_platform.endpoint_url.replace("/demo/demo/", "/demo/asking/").removesuffix("/mcp")
+
+
+@pytest.fixture(scope="session")
 def workshop(running_platform: RunningPlatform) -> str:
     """The address of a server whose tools run in the background."""
     stoa(running_platform, "deploy", "tests/interop/servers/workshop.py", "--tenant", "demo")
@@ -58,7 +68,7 @@ def workshop(running_platform: RunningPlatform) -> str:
 def typescript_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The TypeScript programs, beside SDKs that were installed from the lock file."""
     folder = tmp_path_factory.mktemp("typescript")
-    for name in ("package.json", "package-lock.json", "client.mjs", "login.mjs", "calls.mjs", "elsewhere.mjs"):
+    for name in FILES:
         shutil.copy(Path(__file__).parent / "typescript" / name, folder / name)
     tools = Path(sys.executable).parent
     subprocess.run(

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -269,7 +269,9 @@ async def test_one_that_dies_in_the_sandbox_fails_its_call_and_serves_the_next(d
 @pytest.mark.parametrize(("package", "tool"), [("everything", "echo"), ("filesystem", "list_allowed_directories")])
 def test_a_command_that_is_killed_is_started_again(day: Day, package: str, tool: str) -> None:
     assert day.answers(tool)
-    running: Callable[[], list[int]] = lambda: with_word(day.platform.process.pid, f"server-{package}/dist")  # noqa: E731
+
+    def running() -> list[int]:
+        return with_word(day.platform.process.pid, f"server-{package}/dist")
 
     killed = running()
     for pid in killed:

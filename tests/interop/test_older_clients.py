@@ -1,4 +1,4 @@
-"""Clients of every era, as they were published, list, call and are asked on the real platform."""
+"""Clients of every era, as they were published, on the real platform: those that can also are asked, cancel, resume."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from tests.interop.conftest import stoa
+from tests.interop.answering import elicited, sampled
+from tests.interop.cutting import SECONDS, seen
 from tests.support import RunningPlatform
 
 HERE = Path(__file__).parent
@@ -27,53 +28,49 @@ PYTHON = {
 """The revision that each version of the `mcp` package asks for, and the endpoint's path for its transport."""
 NODE = {"1.0.4": "sse", "1.10.2": "mcp", "1.13.3": "mcp", "1.25.1": "mcp"}
 """Versions of `@modelcontextprotocol/sdk`, and the path for their transport."""
-EXPECTED = {"tools": ["add", "greet", "rhyme"], "add": "3", "rhyme": "It says: cat, hat"}
-
-
-@pytest.fixture(scope="module")
-def asking_url(running_platform: RunningPlatform) -> str:
-    stoa(running_platform, "deploy", str(HERE / "servers" / "asking.py"), "--tenant", "demo")
-    return running_platform.endpoint_url.replace("/demo/demo/", "/demo/asking/").removesuffix("/mcp")
+TOOLS_THERE = ["add", "calls_of_work", "greet", "rest", "rhyme", "work"]
+ASKED = {"add": "3", "rhyme": "It says: cat, hat", "greet": "Hello, Ada!"}
 
 
 @pytest.mark.parametrize("version", PYTHON)
-def test_an_older_python_sdk_lists_calls_and_is_asked(
+async def test_an_older_python_sdk_does_what_it_can(
     running_platform: RunningPlatform, asking_url: str, tmp_path: Path, version: str
 ) -> None:
     revision, path = PYTHON[version]
     python = _environment(tmp_path, f"mcp=={version}", "pydantic<2.12", "pydantic-settings<2.12")
 
-    seen = _seen(running_platform, python, HERE / "older" / "client.py", f"{asking_url}/{path}")
+    found = await seen(running_platform, python, HERE / "older" / "client.py", f"{asking_url}/{path}")
 
-    assert seen.pop("version") == revision
-    assert sorted(seen.pop("tools")) == EXPECTED["tools"]
-    assert seen.pop("greet") in (None, "Hello, Ada!")
-    assert seen == {"add": EXPECTED["add"], "rhyme": EXPECTED["rhyme"]}
+    assert found.pop("version") == revision
+    assert sorted(found.pop("tools")) == TOOLS_THERE
+    asked = ASKED if revision >= "2025-06-18" else {**ASKED, "greet": None}
+    assert found == {**asked, "cancelled": True, "resumed": None if path == "sse" else "rested"}
 
 
 @pytest.mark.parametrize("version", NODE)
-def test_an_older_typescript_sdk_lists_calls_and_is_asked(
+async def test_an_older_typescript_sdk_does_what_it_can(
     running_platform: RunningPlatform, asking_url: str, tmp_path: Path, version: str
 ) -> None:
     _npm(tmp_path, f"@modelcontextprotocol/sdk@{version}", "eventsource@2.0.2")
     (tmp_path / "client.mjs").write_text((HERE / "older" / "client.mjs").read_text())
 
-    seen = _seen(running_platform, TOOLS / "node", tmp_path / "client.mjs", f"{asking_url}/{NODE[version]}")
+    found = await seen(running_platform, TOOLS / "node", tmp_path / "client.mjs", f"{asking_url}/{NODE[version]}")
 
-    assert sorted(seen.pop("tools")) == EXPECTED["tools"]
-    assert seen.pop("greet") in (None, "Hello, Ada!")
-    assert seen == {"add": EXPECTED["add"], "rhyme": EXPECTED["rhyme"]}
+    assert sorted(found.pop("tools")) == TOOLS_THERE
+    assert found.pop("greet") in (None, ASKED["greet"])
+    resumed = None if NODE[version] == "sse" else "rested"
+    assert found == {"add": ASKED["add"], "rhyme": ASKED["rhyme"], "cancelled": True, "resumed": resumed}
 
 
-def test_fastmcp_of_the_second_generation_lists_calls_and_is_asked(
+async def test_fastmcp_of_the_second_generation_does_what_it_can(
     running_platform: RunningPlatform, asking_url: str, tmp_path: Path
 ) -> None:
     python = _environment(tmp_path, "fastmcp==2.14.7")
 
-    seen = _seen(running_platform, python, HERE / "older" / "fastmcp_client.py", f"{asking_url}/mcp")
+    found = await seen(running_platform, python, HERE / "older" / "fastmcp_client.py", f"{asking_url}/mcp")
 
-    assert sorted(seen.pop("tools")) == EXPECTED["tools"]
-    assert seen == {"add": EXPECTED["add"], "rhyme": EXPECTED["rhyme"], "greet": "Hello, Ada!"}
+    assert sorted(found.pop("tools")) == TOOLS_THERE
+    assert found == {**ASKED, "resumed": "rested"}
 
 
 @pytest.mark.parametrize("options", [(), ("--protocol-era", "modern")], ids=["legacy", "modern"])
@@ -97,8 +94,8 @@ def test_the_inspector_lists_and_calls(
     listed = inspect("--method", "tools/list")
     answer = inspect("--method", "tools/call", "--tool-name", "add", "--tool-arg", "a=1", "b=2")
 
-    assert sorted(tool["name"] for tool in _result(listed)["tools"]) == EXPECTED["tools"]
-    assert _result(answer)["content"][0]["text"] == EXPECTED["add"]
+    assert sorted(tool["name"] for tool in _result(listed)["tools"]) == TOOLS_THERE
+    assert _result(answer)["content"][0]["text"] == ASKED["add"]
 
 
 @pytest.fixture(scope="module")
@@ -124,13 +121,19 @@ async def test_mcp_remote_carries_a_client_of_processes_here(
         env={"HOME": str(tmp_path), "PATH": f"{TOOLS}:{os.environ['PATH']}"},
     )
 
-    async with stdio_client(bridge) as (reading, writing), ClientSession(reading, writing) as session:
+    async with (
+        stdio_client(bridge) as (reading, writing),
+        ClientSession(reading, writing, sampling_callback=sampled, elicitation_callback=elicited) as session,
+    ):
         await session.initialize()
         tools = await session.list_tools()
-        answer = await session.call_tool("add", {"a": 1, "b": 2})
+        add = await session.call_tool("add", {"a": 1, "b": 2})
+        rhyme = await session.call_tool("rhyme", {"word": "bat"})
+        greet = await session.call_tool("greet", {})
 
-    assert sorted(tool.name for tool in tools.tools) == EXPECTED["tools"]
-    assert str(EXPECTED["add"]) in str(answer.content[0])
+    assert sorted(tool.name for tool in tools.tools) == TOOLS_THERE
+    answers = {"add": add, "rhyme": rhyme, "greet": greet}
+    assert {name: getattr(answer.content[0], "text", "") for name, answer in answers.items()} == ASKED
 
 
 def _environment(folder: Path, *wanted: str) -> Path:
@@ -146,12 +149,6 @@ def _npm(folder: Path, *wanted: str) -> None:
     _run([TOOLS / "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *wanted], cwd=folder)
 
 
-def _seen(platform: RunningPlatform, program: Path, script: Path, url: str) -> Any:
-    """What the client printed."""
-    done = _run([program, script, url], environment={"STOA_API_KEY": platform.api_key})
-    return json.loads(done.stdout)
-
-
 def _run(
     command: list[str | Path], *, cwd: Path | None = None, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
@@ -162,7 +159,7 @@ def _run(
         env={**os.environ, "PATH": path, **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=SECONDS,
         check=False,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"

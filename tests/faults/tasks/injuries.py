@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from tests.faults.tasks.history import Healed, History, Injured
-from tests.faults.tasks.wire import Wire
 from tests.support import RunningPlatform, wait_until_async
+from tests.support.wire import Wire
 
 Fault = Callable[[], Awaitable[None]]
 SILENCE_SECONDS = 15.0

@@ -17,9 +17,9 @@ from tests.faults.tasks.checker import lives, recoveries, violations
 from tests.faults.tasks.clients import Clients, Walk
 from tests.faults.tasks.history import Accepted, History
 from tests.faults.tasks.injuries import Injuries
-from tests.faults.tasks.wire import Wire
 from tests.support import RunningPlatform
 from tests.support.platform import clean_environment
+from tests.support.wire import Wire
 
 STREAMS = (Walk("again", 8, 0.5), Walk("again", 20, 0.5), Walk("once", 8, 0.5), Walk("once", 20, 0.5))
 RECOVERY_SECONDS = 35.0

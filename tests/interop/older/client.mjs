@@ -1,5 +1,7 @@
-// Connects with whichever version of @modelcontextprotocol/sdk is installed, lists, calls, and prints what it saw.
-// usage: node client.mjs URL; the API key is in STOA_API_KEY. A URL that ends in /sse is spoken to by HTTP+SSE.
+// Does what the installed version of @modelcontextprotocol/sdk can: lists, calls, is asked, cancels, resumes a stream.
+// usage: node client.mjs URL; the API key is in STOA_API_KEY. A URL that ends in /sse is spoken to by HTTP+SSE. After
+// the line `cut` whoever reads cuts the connection. The last line is what was seen, as JSON.
+import { setTimeout as pause } from "node:timers/promises";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import * as types from "@modelcontextprotocol/sdk/types.js";
 
@@ -37,12 +39,29 @@ if (elicits) {
   }));
 }
 await client.connect(transport);
-const text = async (name, input) => (await client.callTool({ name, arguments: input })).content[0].text;
+const call = (name, input, options) => client.callTool({ name, arguments: input }, undefined, options);
+const text = async (...parts) => (await call(...parts)).content[0].text;
+const counts = async () => JSON.parse(await text("calls_of_work", {}));
+
+// Whether the tool was told, of a call that was cancelled while it worked.
+async function cancelled() {
+  const before = await counts();
+  const controller = new AbortController();
+  const refused = call("work", {}, { signal: controller.signal, onprogress: () => controller.abort() }).then(
+    () => false,
+    () => true,
+  );
+  while ((await counts()).cancelled === before.cancelled) await pause(50);
+  return refused;
+}
+
 const seen = {
   tools: (await client.listTools()).tools.map((tool) => tool.name),
   add: await text("add", { a: 1, b: 2 }),
   rhyme: await text("rhyme", { word: "bat" }),
   greet: elicits ? await text("greet", {}) : null,
+  cancelled: await cancelled(),
+  resumed: url.pathname.endsWith("/sse") ? null : await text("rest", {}, { onprogress: () => console.log("cut") }),
 };
 await client.close();
 console.log(JSON.stringify(seen));

@@ -1,6 +1,7 @@
-"""Connects with whichever version of `fastmcp` is installed, lists, calls, is asked, and prints what it saw as JSON.
+"""Lists, calls, is asked and resumes a stream with whichever version of `fastmcp` is installed.
 
-usage: fastmcp_client.py URL; the API key is in STOA_API_KEY.
+usage: fastmcp_client.py URL; the API key is in STOA_API_KEY. After the line `cut` whoever reads cuts the connection.
+The last line is what was seen, as JSON.
 """
 
 import asyncio
@@ -19,6 +20,10 @@ async def elicited(message, response_type, params, context):
     return response_type(value="Ada")
 
 
+async def under_way(progress, total, message):
+    print("cut", flush=True)
+
+
 async def main(url):
     handlers = {"sampling_handler": sampled, "elicitation_handler": elicited}
     async with Client(url, auth=os.environ["STOA_API_KEY"], **handlers) as client:
@@ -27,6 +32,7 @@ async def main(url):
             "add": str((await client.call_tool("add", {"a": 1, "b": 2})).data),
             "rhyme": (await client.call_tool("rhyme", {"word": "bat"})).data,
             "greet": (await client.call_tool("greet", {})).data,
+            "resumed": (await client.call_tool("rest", {}, progress_handler=under_way)).data,
         }
     print(json.dumps(seen))
 
