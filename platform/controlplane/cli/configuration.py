@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -21,12 +22,29 @@ Url = Annotated[str | None, Parameter(name="--url", help="The platform. Default:
 _MARKS = {"create": "+", "update": "~", "delete": "-", "unchanged": " "}
 
 
-def export(*, tenant: Tenant = None, url: Url = None) -> None:
+def export(
+    *,
+    client: Annotated[
+        Literal["url", "bridge"] | None,
+        Parameter(help="Instead, `mcpServers` for desktop clients: endpoints by address, or by `stoa bridge`."),
+    ] = None,
+    tenant: Tenant = None,
+    url: Url = None,
+) -> None:
     """Print the tenant's servers, endpoints and identity providers as YAML: no people, and no value of a secret."""
     from controlplane.cli.platform_api import connected
 
     with connected(url, tenant) as api:
-        print(api.part("configuration")[0], end="")
+        if client is None:
+            print(api.part("configuration")[0], end="")
+        else:
+            served = {one["name"]: one["url"] for one in api.get("endpoints") if one["version"]}
+            print(json.dumps({"mcpServers": {name: _entry(served[name], client) for name in served}}, indent=2))
+
+
+def _entry(address: str, client: Literal["url", "bridge"]) -> dict[str, Any]:
+    """Of one endpoint. It has no credential: clients log in, or are given a key of their own."""
+    return {"url": address} if client == "url" else {"command": "stoa", "args": ["bridge", address]}
 
 
 def apply(
