@@ -89,17 +89,30 @@ def deploy(
 
 
 @app.command(name="import")
-def import_settings(file: Path, *, tenant: Tenant = None, url: Url = None) -> None:
-    """Take over the MCP servers of a desktop client's settings (`mcpServers`); - is standard input.
+def import_settings(
+    file: Path,
+    *,
+    set_: Annotated[
+        list[str] | None,
+        Parameter(name="--set", negative=(), help="NAME=value of what a server.json asks for; NAME alone is read."),
+    ] = None,
+    name: Annotated[str | None, Parameter(help="What the server of a server.json is called here.")] = None,
+    package: Annotated[
+        bool, Parameter(help="Install a server.json's package where it has an address too.", negative=())
+    ] = False,
+    tenant: Tenant = None,
+    url: Url = None,
+) -> None:
+    """Take over servers of a desktop client's settings (`mcpServers`), or one of the MCP Registry (`server.json`).
 
     Commands of npx and uvx are installed and run here, their environment becomes secrets, and addresses are saved with
-    their credential.
+    their credential. - is standard input.
     """
     from controlplane.cli import importing
     from controlplane.cli.platform_api import connected
 
     with connected(url, tenant) as api:
-        importing.import_settings(api, file)
+        importing.import_settings(api, file, given=set_ or (), name=name, package=package)
 
 
 @app.command

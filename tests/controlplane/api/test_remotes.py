@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -297,3 +298,40 @@ def test_the_command_saves_refreshes_and_says_what_it_found(
     assert "far offers what it did." in said.out
     assert said.err.count("tools: add") == 3
     assert "let-me-in" not in said.out + said.err
+
+
+@committed
+def test_a_server_of_the_registry_is_saved_with_what_it_asks_for(
+    ben: Client,
+    upstream: Upstream,
+    live_server: LiveServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    key = {
+        "name": "Authorization",
+        "value": "Bearer {key}",
+        "variables": {"key": {"isRequired": True, "isSecret": True}},
+    }
+    remote: dict[str, Any] = {
+        "type": "streamable-http",
+        "url": upstream.url.replace("/mcp", "/{path}"),
+        "headers": [key],
+    }
+    remote["variables"] = {"path": {"isRequired": True}}
+    (tmp_path / "server.json").write_text(json.dumps({"name": "io.github.ada/Far.Away", "remotes": [remote]}))
+    monkeypatch.setenv("STOA_URL", live_server.url)
+    monkeypatch.setenv("STOA_TENANT", "acme")
+    monkeypatch.setenv("STOA_API_KEY", ben.defaults["HTTP_AUTHORIZATION"].removeprefix("Bearer "))
+    monkeypatch.setattr("sys.stdin", io.StringIO("let-me-in\n"))
+
+    main(["import", str(tmp_path / "server.json"), "--set", "path=mcp", "--set", "key"])
+    main(["export", "--client", "bridge"])
+
+    said = capsys.readouterr()
+    exported = json.loads(said.out[said.out.index("{") :])
+    assert "far-away serves revision 1 at " in said.out
+    assert exported["mcpServers"]["far-away"]["args"][1].endswith("/t/acme/far-away/mcp")
+    assert "let-me-in" not in said.out + said.err
+    assert call("far-away", "add", a=1, b=2)["structuredContent"] == {"result": 3}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,26 @@ def test_settings_that_name_nothing_usable_are_refused(api: Api, tmp_path: Path,
 def test_a_file_that_is_not_there_is_named(api: Api, tmp_path: Path) -> None:
     with pytest.raises(CliError, match=r"mcp\.json cannot be read: No such file"):
         importing.import_settings(api, tmp_path / "mcp.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "why"),
+    [
+        ('{"name": "a/b", "packages": [{"registryType": "oci"}]}', (), "It is no server.json"),
+        (
+            '{"name": "a/b", "remotes": [{"type": "sse", "url": "https://{x}", "variables": {"x": {}}}]}',
+            (),
+            "values for: x",
+        ),
+        ('{"name": "a/b", "remotes": []}', ("A", "B"), "Standard input cannot be all of: A, B"),
+        ('{"mcpServers": {"a": {"command": "npx"}}}', ("A=1",), "Only a server.json"),
+    ],
+)
+def test_a_server_of_the_registry_that_cannot_be_taken_over_is_refused(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, given: tuple[str, ...], why: str
+) -> None:
+    (tmp_path / "server.json").write_text(text)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+    with pytest.raises(CliError, match=why):
+        importing.import_settings(api, tmp_path / "server.json", given=given)
