@@ -37,6 +37,7 @@ class OpenStream:
 
     async def __aenter__(self) -> Self:
         await self._send({"type": "http.response.start", "status": 200, "headers": [*STREAM_HEADERS, *self._headers]})
+        await self._put(b"", more=True)  # Daphne keeps the head until there is a body, however short
         self._watcher = asyncio.create_task(self._watch(), name="open stream: watch the client")
         return self
 

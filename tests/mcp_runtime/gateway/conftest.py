@@ -1,4 +1,4 @@
-"""A real uvicorn on a free port, with the gateway and the world behind it."""
+"""A real server on a free port, with the gateway and the world behind it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import httpx2
 import msgspec
 import pytest
-import uvicorn
 
 from mcp_runtime.gateway.app import Gateway
 from mcp_runtime.gateway.settings import GatewaySettings
@@ -18,6 +17,7 @@ from mcp_runtime.ports.memory_tasks import MemoryTasks
 from mcp_runtime.ports.sessions import Sessions
 from mcp_runtime.ports.tasks import Journal, Outcome, TaskOrder
 from mcp_runtime.protocol import ladder
+from tests.mcp_runtime.gateway import serving
 from tests.mcp_runtime.gateway import world as the_world
 from tests.mcp_runtime.gateway.world import ADA, META, MODERN, World
 
@@ -99,28 +99,13 @@ async def opened(
         world.catalogue, world.credentials, world.sandboxes, chosen, outlet=lines.append, sessions=sessions,
         tasks=MemoryTasks(run) if tasks else None,
     )  # fmt: skip
-    config = uvicorn.Config(
-        gateway,
-        port=0,
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        http="httptools",
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await server.startup()
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(gateway.aclose)
+        port = await stack.enter_async_context(serving.chosen(gateway))
+        stack.callback(world.server.release.set)
         # No TLS is spoken; loading certificates would take longer than the test.
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False) as http:
-            yield Door(port, world, http, gateway, lines)
-    finally:
-        world.server.release.set()
-        server.force_exit = True  # what still runs is a test that failed
-        await server.shutdown()
-        await gateway.aclose()
+        http = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False)
+        yield Door(port, world, await stack.enter_async_context(http), gateway, lines)
 
 
 @pytest.fixture
