@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "gateway_endpoints": ("gateway_endpoints",),
     "gateway_plans": ("gateway_plans",),
     "gateway_streams": ("gateway_streams",),
+    "search": ("search",),
     "gateway_remote": ("gateway_remote", "--contextforge"),
     "sandbox_call": ("sandbox_call",),
     "sandbox_starts": ("sandbox_starts",),

@@ -63,7 +63,7 @@ class Search:
         """`varying` are the members that show each caller another part of theirs."""
         self.varying = varying
         self._tools = tools
-        self._index = Index([_text(one.definition) for one in tools])
+        self._index = Index([_text(one.definition) for one in tools], [_name(one.definition) for one in tools])
         self._allowed: Callable[[str], bool] | None = None
 
     def part(self, allowed: Callable[[str], bool]) -> Search:
@@ -114,6 +114,10 @@ def unknown(name: str) -> ToolResult:
     """For the model that named it, which can search for another."""
     text = f"There is no tool {name!r} here. Search with {SEARCH}, and call what it finds."
     return ToolResult(content=[Text(text=text)], is_error=True)
+
+
+def _name(definition: Mapping[str, object]) -> str:
+    return f"{definition['name']} {definition.get('title') or ''}"
 
 
 def _text(definition: Mapping[str, object]) -> str:

@@ -108,7 +108,8 @@ class BM25SearchTransform(BaseSearchTransform):
 
     def search(self, tools: Sequence[Tool], query: str) -> Sequence[Tool]:
         """Ranked as by Okapi BM25, over names, descriptions and parameters."""
-        return [tools[number] for number in Index([_text(tool) for tool in tools]).find(query)]
+        index = Index([_text(tool) for tool in tools], [f"{tool.name} {tool.title or ''}" for tool in tools])
+        return [tools[number] for number in index.find(query)]
 
 
 class RegexSearchTransform(BaseSearchTransform):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcp_runtime.framework.ranking import Index, tool_text, words
+from mcp_runtime.framework.ranking import Index, terms, tool_text, words
 
 
 def test_a_rare_word_counts_more_than_a_common_one() -> None:
@@ -32,3 +32,18 @@ def test_a_tool_is_found_by_its_parameters() -> None:
     schema = {"type": "object", "properties": {"city": {"description": "Where it rains."}, "odd": True}}
 
     assert tool_text("f", None, "About weather.", schema) == "f About weather. city Where it rains. odd"
+
+
+def test_endings_and_the_many_names_of_an_action_are_one_word() -> None:
+    assert terms("files filed filing") == ["fil", "fil", "fil"]
+    assert terms("removes queries") == terms("delete search")
+    assert terms("status class series bus") == ["status", "class", "seri", "bus"]
+
+
+def test_words_of_other_scripts_are_words() -> None:
+    assert Index(["погода в городе", "größe"]).find("ПОГОДА") == [0]
+    assert words("größe") == ["größe"]
+
+
+def test_a_word_of_the_name_counts_more() -> None:
+    assert Index(["x send mail", "send x mail"], ["x", "send"]).find("send") == [1, 0]
