@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 
@@ -68,6 +70,10 @@ class Caller(msgspec.Struct, frozen=True):
     """The task whose run the call is; None for a call that its client waits for."""
     seconds: float | None = None
     """How long the call may take, where that is not the server's own limit."""
+
+
+KEYS: Final = {"tools": "name", "resources": "uri", "resource_templates": "uriTemplate", "prompts": "name"}
+"""The kinds of components in a manifest, and the member of a definition that names it."""
 
 
 class Manifest(msgspec.Struct):

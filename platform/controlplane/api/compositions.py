@@ -13,6 +13,7 @@ from controlplane.composition.compiler import Compiled
 from controlplane.composition.models import Endpoint, EndpointVersion
 from controlplane.composition.services import composed, drafted, endpoint_url
 from mcp_runtime.ports.plans import Component, PlanDocument
+from mcp_runtime.ports.workers import KEYS
 from tenants.identifiers import SLUG_RULE
 
 
@@ -215,9 +216,6 @@ class VersionDetailSerializer(VersionSerializer):
         return ChangeSerializer(self.context["changes"], many=True).data
 
 
-_KEYS = {"tools": "name", "resources": "uri", "resource_templates": "uriTemplate", "prompts": "name"}
-
-
 def preview_document(compiled: Compiled) -> dict[str, Any]:
     """The answer of a preview, for PreviewSerializer."""
     plan = compiled.plan
@@ -226,12 +224,12 @@ def preview_document(compiled: Compiled) -> dict[str, Any]:
         "findings": compiled.findings,
         "server_name": plan.server_name if plan else None,
         "instructions": plan.instructions if plan else None,
-        **{kind: _shown(compiled, plan, kind) if plan else [] for kind in _KEYS},
+        **{kind: _shown(compiled, plan, kind) if plan else [] for kind in KEYS},
     }
 
 
 def _shown(compiled: Compiled, plan: PlanDocument, kind: str) -> list[dict[str, Any]]:
-    key = _KEYS[kind]
+    key = KEYS[kind]
     own = [{str(one[key]): one for one in getattr(server.manifest, kind)} for server in compiled.members]
     components: tuple[Component, ...] = getattr(plan, kind)
     return [

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from controlplane.composition.services import endpoint_url
 from controlplane.registry.models import Revision, Server
+from mcp_runtime.ports.workers import KEYS
 
 
 class FailureSerializer(serializers.Serializer[Any]):
@@ -66,8 +67,7 @@ def components_of(revision: Revision) -> Any:
     """The names in a revision's manifest; None when it has none."""
     if revision.manifest is None:
         return None
-    keys = {"tools": "name", "resources": "uri", "resource_templates": "uriTemplate", "prompts": "name"}
-    return {kind: [str(component[key]) for component in revision.manifest[kind]] for kind, key in keys.items()}
+    return {kind: [str(component[key]) for component in revision.manifest[kind]] for kind, key in KEYS.items()}
 
 
 class RevisionSummarySerializer(serializers.ModelSerializer[Revision]):

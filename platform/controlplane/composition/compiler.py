@@ -14,7 +14,7 @@ from typing import Literal
 from controlplane.composition.document import Composition, MemberSpec, ToolOverride
 from controlplane.composition.errors import CompileError
 from controlplane.composition.findings import Finding, Findings
-from controlplane.composition.holding import INSTRUCTIONS, KEYS, Decisions, Held, held
+from controlplane.composition.holding import INSTRUCTIONS, Decisions, Held, held
 from controlplane.composition.names import Claim, settle
 from controlplane.composition.naming import fitted, prefixed, prefixed_uri, why_unfit
 from controlplane.composition.overrides import Overridden, overridden
@@ -26,7 +26,7 @@ from mcp_runtime.gateway.searching import CALL, SEARCH
 from mcp_runtime.ports.apis import Api
 from mcp_runtime.ports.plans import Component, Member, PlanDocument, Remote
 from mcp_runtime.ports.statics import Static
-from mcp_runtime.ports.workers import Manifest, Worker
+from mcp_runtime.ports.workers import KEYS, Manifest, Worker
 
 __all__ = ("CompileError", "Compiled", "MountedServer", "compile_plan")
 

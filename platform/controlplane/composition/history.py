@@ -7,8 +7,7 @@ from typing import Any
 
 from controlplane.composition.errors import VersionNotFound
 from controlplane.composition.models import Endpoint, EndpointVersion
-
-_KEYS = {"tools": "name", "resources": "uri", "resource_templates": "uriTemplate", "prompts": "name"}
+from mcp_runtime.ports.workers import KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def changes(old: dict[str, Any] | None, new: dict[str, Any]) -> list[Change]:
     ]
     found += _compare("members", _members(old), _members(new))
     found += _compare("policies", _policies(old), _policies(new))
-    for kind in _KEYS:
+    for kind in KEYS:
         found += _compare(kind, _components(old, kind), _components(new, kind))
     return found
 
@@ -92,7 +91,7 @@ def _components(plan: dict[str, Any] | None, kind: str) -> dict[str, dict[str, A
     if plan is None:
         return {}
     return {
-        component["definition"][_KEYS[kind]]: {
+        component["definition"][KEYS[kind]]: {
             **component["definition"],
             "server": plan["members"][component["member"]]["server_id"],
             "upstream_name": component["upstream_name"],

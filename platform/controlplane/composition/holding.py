@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mcp_runtime.connectors.held import Reason
-from mcp_runtime.ports.workers import Manifest
+from mcp_runtime.ports.workers import KEYS, Manifest
 
-KEYS = {"tools": "name", "resources": "uri", "resource_templates": "uriTemplate", "prompts": "name"}
 INSTRUCTIONS = "instructions"
 """What a server tells models about itself is held like a definition. It is its own kind and its own name."""
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any, Final, Literal
 
-KEYS: Final = {"tools": "name", "resources": "uri", "resource_templates": "uriTemplate", "prompts": "name"}
+from mcp_runtime.ports.workers import KEYS
+
 MOST_LINES: Final = 400
 """Of one definition: a diff of more is for a program to read."""
 CONTEXT: Final = 3

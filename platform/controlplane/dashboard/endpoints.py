@@ -18,14 +18,13 @@ from controlplane.composition.models import Endpoint
 from controlplane.composition.services import endpoint_url
 from controlplane.dashboard.pages import PageRequest, done, page, told
 from controlplane.registry import services as registry
+from mcp_runtime.ports.workers import KEYS
 from tenants.identifiers import SLUG_RULE
 from tenants.roles import permits
 
 ON_A_PAGE = 50
 CHARACTERS_OF_A_TOKEN = 4
 """Of English text and JSON, roughly. Clients count by their own model's rule."""
-
-_KINDS = {"tools": "name", "resources": "uri", "resource_templates": "uriTemplate", "prompts": "name"}
 
 
 @page("endpoints:read", write="endpoints:write")
@@ -97,7 +96,7 @@ def _shown(
 ) -> HttpResponse:
     composition = services.drafted(found)
     compiled = publishing.preview(found)
-    components = {kind: _components(compiled, kind) for kind in _KINDS}
+    components = {kind: _components(compiled, kind) for kind in KEYS}
     members = {member.server for member in composition.members}
     may_write = permits(request.principal, "endpoints:write")
     context = {
@@ -127,7 +126,7 @@ def _components(compiled: Compiled, kind: str) -> list[Shown]:
         definition = json.dumps(one.definition, indent=2, ensure_ascii=False)
         shown.append(
             Shown(
-                name=str(one.definition[_KINDS[kind]]),
+                name=str(one.definition[KEYS[kind]]),
                 server=compiled.members[one.member].slug,
                 upstream_name=one.upstream_name,
                 description=str(one.definition.get("description") or ""),

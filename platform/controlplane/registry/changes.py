@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_KEYS = {"tools": "name", "resources": "uri", "resource_templates": "uriTemplate", "prompts": "name"}
+from mcp_runtime.ports.workers import KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +29,4 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Chang
 
 
 def _components(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{kind}/{one[key]}": one for kind, key in _KEYS.items() for one in manifest.get(kind) or ()}
+    return {f"{kind}/{one[key]}": one for kind, key in KEYS.items() for one in manifest.get(kind) or ()}
