@@ -126,8 +126,11 @@ def _address(remote: _Transport, answers: _Answers) -> dict[str, Any]:
             "Spoken are streamable-http and sse.",
         )
     address = _Input(value=remote.url, variables=remote.variables, is_required=True, name="url")
-    headers = {one.name: value for one in remote.headers for value in answers.of(one, one.name)}
-    return {"type": remote.type, "url": "".join(answers.of(address, "url")), "headers": headers}
+    return {
+        "type": remote.type,
+        "url": "".join(answers.of(address, "url")),
+        "headers": _by_name(remote.headers, answers),
+    }
 
 
 def _installable(packages: Iterable[_Package]) -> _Package:
@@ -158,7 +161,7 @@ def _why_not(package: _Package) -> str | None:
         return "The SHA-256 of a package's file is not compared here: leave fileSha256 out to install it all the same."
     if not re.match(r"[@\w]", package.identifier):
         return f"'{package.identifier[:80]}' is no name of a package: correct its identifier."
-    if package.version and (not _VERSION.fullmatch(package.version) or package.version.endswith(".x")):
+    if not _VERSION.fullmatch(package.version) or package.version.endswith(".x"):
         return f"'{package.version[:80]}' is no version: name one, not a range."
     if package.runtime_arguments and package.runtime_hint not in ("", _LAUNCHERS[kind][0]):
         return f"Its runtimeArguments are for '{package.runtime_hint[:40]}': deploy its files: stoa deploy FOLDER"
@@ -174,13 +177,22 @@ def _command(package: _Package, answers: _Answers) -> dict[str, Any]:
                 f"Its runtimeArguments install something else than it names: {option[:80]}",
                 "Install that by hand: stoa deploy --name NAME --command '…'",
             )
-    named = f"{package.identifier}@{package.version}" if package.version else package.identifier
-    environment = {one.name: value for one in package.environment_variables for value in answers.of(one, one.name)}
+    named = f"{package.identifier}@{package.version}"
     return {
         "command": launcher,
         "args": [*options, named, *_words(package.package_arguments, answers)],
-        "env": environment,
+        "env": _by_name(package.environment_variables, answers),
     }
+
+
+def _by_name(wanted: Iterable[_Input], answers: _Answers) -> dict[str, str]:
+    """Headers or environment variables. One that has no value is left out."""
+    found: dict[str, str] = {}
+    for one in wanted:
+        if not one.name:
+            raise InvalidServerJson("One of its headers or variables has no name.", f"Its schema is {SCHEMA}")
+        found.update((one.name, value) for value in answers.of(one, one.name))
+    return found
 
 
 def _words(arguments: Iterable[_Input], answers: _Answers) -> list[str]:

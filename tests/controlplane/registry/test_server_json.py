@@ -105,6 +105,8 @@ def test_all_that_is_missing_is_named_with_how_to_give_it() -> None:
         ([package(transport={"type": "streamable-http", "url": "http://localhost:1/mcp"})], "npm", "stoa remote set"),
         ([package(registryBaseUrl="https://npm.example")], "npm", "Only packages of https://registry.npmjs.org"),
         ([package(version="latest")], "npm", "'latest' is no version"),
+        ([package(version="")], "npm", "'' is no version"),
+        ([package(environmentVariables=[{"value": "x"}])], "has no name", "schema"),
         ([package(version="1.x")], "npm", "'1.x' is no version"),
         ([package(identifier="--from=x")], "npm", "is no name of a package"),
         ([package(fileSha256="0" * 64)], "npm", "is not compared"),
