@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS ?= never
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test conformance faults check format bench audit docs clean
+.PHONY: help up install test conformance faults screenshots check format bench audit docs clean
 .DELETE_ON_ERROR:
 
 help: ## List the commands
@@ -39,6 +39,9 @@ conformance: install ## Run the official MCP suite against a platform of its own
 
 faults: install ## Injure a platform that works on tasks; ARGS="--seeds 100" in full
 	$(VENV)/bin/python -m tests.faults.tasks $(ARGS)
+
+screenshots: install ## Take pictures of the dashboard's pages, in docs/images
+	$(VENV)/bin/python -m tests.browser.screenshots
 
 check: install ## Lint, format, types, import contracts, migrations, API document
 	$(VENV)/bin/ruff check .

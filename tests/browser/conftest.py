@@ -5,23 +5,21 @@ On Debian: `apt install chromium`.
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.browser.chromium import CHROMIUM, chromium
+from tests.browser.newcomer import PASSWORD
 from tests.support import RunningPlatform
 from tests.support.platform import clean_environment
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 STOA = str(Path(sys.executable).parent / "stoa")
 OWNER = "owner@demo.localhost"
-PASSWORD = "a sentence that nobody guesses"
 
 collect_ignore_glob = [] if CHROMIUM else ["test_*.py"]
 
@@ -31,11 +29,8 @@ NewPage = Callable[..., Page]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Ended with the module: its event loop must not meet those of asynchronous tests."""
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

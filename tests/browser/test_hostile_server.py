@@ -7,8 +7,8 @@ from pathlib import Path
 from playwright.sync_api import ConsoleMessage, Dialog, Page
 
 from tests.browser.conftest import NewPage, sign_in
-from tests.browser.test_newcomer import BUILD_MS
-from tests.browser.test_pages import BELOW, MENU
+from tests.browser.newcomer import BUILD_MS
+from tests.browser.paths import BELOW, MENU
 from tests.support import RunningPlatform
 
 SERVER = Path(__file__).with_name("hostile.py")

@@ -5,26 +5,9 @@ from __future__ import annotations
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from controlplane.dashboard.navigation import NAVIGATION
 from tests.browser.conftest import NewPage, sign_in
+from tests.browser.paths import PATHS
 from tests.support import RunningPlatform
-
-MENU = [f"{entry.group}/" if entry.group != "servers" else "" for entry in NAVIGATION if entry.in_menu]
-BELOW = [
-    "servers/+/",
-    "servers/+/remote/",
-    "servers/+/login/",
-    "servers/+/api/",
-    "servers/+/static/",
-    "programs/",
-    "settings/security/",
-    "servers/demo/",
-    "endpoints/demo/",
-    "endpoints/demo/connect/",
-    "endpoints/demo/try/",
-    "endpoints/demo/versions/1/",
-]
-OUTSIDE = ["account/", "account/sessions/", "account/second-factor/", "confirm/"]
 
 
 @pytest.mark.parametrize(("color_scheme", "width"), [("light", 1440), ("dark", 360)])
@@ -35,7 +18,7 @@ def test_pages_are_accessible_and_fit_the_window(
     sign_in(page, running_platform, password)
     axe, faults = Axe(), []
 
-    for path in [*(f"tenants/demo/{path}" for path in (*MENU, *BELOW)), *OUTSIDE]:
+    for path in PATHS:
         answer = page.goto(f"{running_platform.dashboard_url}/{path}")
         assert answer is not None
         assert answer.status == 200, path
