@@ -18,7 +18,7 @@ from xdist.remote import Producer
 
 from controlplane.local.pytest_plugin import TestServices
 from controlplane.settings.databases import postgres
-from tests.support import scheduling
+from tests.support import canaries, scheduling
 from tests.support.platform import ELSEWHERE, RunningPlatform, platform, temporary_home
 
 pytest_plugins = ["tests.support.cast"]
@@ -62,6 +62,8 @@ def running_platform() -> Iterator[RunningPlatform]:
     """`stoa up`, started once for all tests that need the whole. Of this machine it reaches one address."""
     with temporary_home() as home, platform(home, environment={"STOA_FETCH_NETWORKS": f"{ELSEWHERE}/32"}) as running:
         yield running
+        leaked = canaries.leaks(running) if canaries.PLANTED else []
+        assert leaked == []
 
 
 @contextlib.contextmanager

@@ -5,11 +5,45 @@ from __future__ import annotations
 import base64
 import html
 import json
+import secrets
 from collections.abc import Mapping
 from urllib.parse import quote, quote_plus
 
 import psycopg
 from psycopg import sql
+
+from controlplane.local.home import Home
+from controlplane.local.postgres import Postgres
+from tests.support.platform import RunningPlatform
+
+PLANTED: dict[str, str] = {}
+"""By name, those of the running platform's tests in this process. It looks for them once more when it ends."""
+
+
+def canary(name: str) -> str:
+    """A new secret that is to stand nowhere."""
+    return plant(name, f"canary{secrets.token_hex(12)}")
+
+
+def plant(name: str, secret: str) -> str:
+    """A secret that the platform made, which is to stand nowhere either."""
+    PLANTED[name] = secret
+    return secret
+
+
+def leaks(platform: RunningPlatform) -> list[str]:
+    """Which of those that were planted stand in the platform's database or in its logs."""
+    in_rows, in_logs = found(PLANTED, rows(platform)), found(PLANTED, logs(platform))
+    return [f"{name}, in the database" for name in in_rows] + [f"{name}, in a log" for name in in_logs]
+
+
+def rows(platform: RunningPlatform) -> str:
+    return rows_of(Postgres(Home(platform.home)).urls().owner)
+
+
+def logs(platform: RunningPlatform) -> str:
+    files = [platform.log, *(path for path in platform.home.rglob("*.log") if path.is_file())]
+    return "".join(path.read_text(errors="replace") for path in files)
 
 
 def found(planted: Mapping[str, str], text: str) -> list[str]:
